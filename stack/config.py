@@ -1,0 +1,133 @@
+"""Where the embedded stack lives: ports, memory, folders, passwords, and the environment that its users read."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from stack.credentials import load_credentials
+from stack.errors import ConfigError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CONFIG_FILE = CHECKOUT / "stack" / "stack.toml"
+ENVIRONMENT_PREFIX = "PG2ES_STACK_"
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """Settings of one embedded stack.
+
+    `ports` and `memory` have the keys of stack.toml's tables; `data` is absolute.
+    """
+
+    data: Path
+    ports: Mapping[str, int]
+    memory: Mapping[str, str]
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the servers' logs, one file for each service."""
+        return self.data / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Folder of the pid files."""
+        return self.data / "run"
+
+    @cached_property
+    def credentials(self) -> Mapping[str, str]:
+        """Generated passwords and keys, by name; made on first use."""
+        return load_credentials(self.data / "secrets.env")
+
+    def environment(self) -> dict[str, str]:
+        """Return every PG2ES_* variable: where the servers are and how to log in."""
+        return self.service_environment() | {
+            "PG2ES_POSTGRES_SUPERUSER": "postgres",
+            "PG2ES_ELASTICSEARCH_SUPERUSER": "elastic",
+            "PG2ES_AIRFLOW_URL": self.url("airflow"),
+            "PG2ES_AIRFLOW_USER": "admin",
+            "PG2ES_AIRFLOW_VIEWER": "viewer",
+            **{name: value for name, value in self.credentials.items() if name.startswith("PG2ES_")},
+        }
+
+    def service_environment(self) -> dict[str, str]:
+        """Return the PG2ES_* variables that pg2es itself reads, in Airflow and in Kafka Connect: no superusers."""
+        passwords = ("POSTGRES", "CONNECT", "ELASTICSEARCH", "ELASTICSEARCH_SINK")
+        return {
+            "PG2ES_POSTGRES_HOST": HOST,
+            "PG2ES_POSTGRES_PORT": str(self.ports["postgres"]),
+            "PG2ES_POSTGRES_USER": "pg2es",
+            "PG2ES_KAFKA_BOOTSTRAP": f"{HOST}:{self.ports['kafka']}",
+            "PG2ES_CONNECT_URLS": f"{self.url('connect_1')},{self.url('connect_2')}",
+            "PG2ES_CONNECT_USER": "pg2es",
+            "PG2ES_ELASTICSEARCH_URLS": self.url("elasticsearch"),
+            "PG2ES_ELASTICSEARCH_USER": "pg2es",
+            "PG2ES_ELASTICSEARCH_SINK_USER": "pg2es_sink",
+            **{f"PG2ES_{name}_PASSWORD": self.credentials[f"PG2ES_{name}_PASSWORD"] for name in passwords},
+        }
+
+    def url(self, port: str) -> str:
+        """Return the HTTP address of a port of stack.toml."""
+        return f"http://{HOST}:{self.ports[port]}"
+
+
+def load_config(file: Path = CONFIG_FILE, environ: Mapping[str, str] = os.environ) -> StackConfig:
+    """Read stack.toml and the PG2ES_STACK_* variables that override it.
+
+    Raises ConfigError for a key that does not exist, a port that is none, or one port given twice.
+    """
+    with file.open("rb") as stream:
+        settings = _flatten(tomllib.load(stream))
+    for name, value in environ.items():
+        if name.startswith(ENVIRONMENT_PREFIX):
+            key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", ".", 1)
+            if key not in settings:
+                known = ", ".join(variable_of(known) for known in settings)
+                raise ConfigError(f"{name} overrides no key of {file.name}; there are {known}")
+            settings[key] = value
+    ports = {key.removeprefix("port."): _parse_port(key, value) for key, value in settings.items() if key[:5] == "port."}
+    _refuse_twins(ports)
+    return StackConfig(
+        data=CHECKOUT / settings["data"],
+        ports=ports,
+        memory={key.removeprefix("memory."): str(value) for key, value in settings.items() if key[:7] == "memory."},
+    )
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable that overrides a key of stack.toml, `port.kafka` for instance."""
+    return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
+
+
+def _flatten(document: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": setting for inner, setting in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _parse_port(key: str, value: Any) -> int:
+    try:
+        port = int(value)
+    except ValueError:
+        port = 0
+    if not 0 < port < 65536:
+        raise ConfigError(f"{key} in stack.toml (or {variable_of(key)}) is {value!r}; a port is a number from 1 to 65535")
+    return port
+
+
+def _refuse_twins(ports: Mapping[str, int]) -> None:
+    owner: dict[int, str] = {}
+    for name, port in ports.items():
+        if port in owner:
+            raise ConfigError(f"port.{owner[port]} and port.{name} in stack.toml are both {port}; each server needs its own")
+        owner[port] = name

@@ -1,0 +1,26 @@
+"""One module for each kind of server; `build_services` makes the whole stack's."""
+
+from __future__ import annotations
+
+from stack.config import StackConfig
+from stack.identity import ServiceUser
+from stack.services.base import Service
+from stack.services.connect import DistributedWorker, StandaloneWorker
+from stack.services.elasticsearch import Elasticsearch
+from stack.services.kafka import Kafka
+from stack.services.postgres import AirflowDatabase, SourceDatabase
+
+KINDS: dict[str, type[Service]] = {
+    "postgres": SourceDatabase,
+    "kafka": Kafka,
+    "elasticsearch": Elasticsearch,
+    "connect-1": DistributedWorker,
+    "connect-2": DistributedWorker,
+    "connect-standalone": StandaloneWorker,
+    "airflow-db": AirflowDatabase,
+}
+
+
+def build_services(config: StackConfig, user: ServiceUser) -> dict[str, Service]:
+    """Return every service of the stack by name, the ones that others need first."""
+    return {name: kind(name, config, user) for name, kind in KINDS.items()}

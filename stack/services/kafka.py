@@ -1,0 +1,89 @@
+"""Apache Kafka: one node that is broker and controller (KRaft)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from stack import artifacts
+from stack.config import CHECKOUT, HOST
+from stack.services.base import Service
+
+_SILENT = logging.Logger("librdkafka", level=logging.CRITICAL)
+
+
+def format_properties(settings: dict[str, str]) -> str:
+    """Return the text of a Java properties file."""
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def build_java_command(heap: str, main_class: str, *arguments: str | Path, options: Sequence[str] = ()) -> list[str | Path]:
+    """Return the command line of a program from Kafka's class path."""
+    return [
+        artifacts.find_java_home() / "bin" / "java",
+        f"-Xmx{heap}",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-Dlog4j2.configurationFile={CHECKOUT / 'stack' / 'log4j2.properties'}",
+        *options,
+        "-cp",
+        artifacts.require("kafka/libs") / "*",
+        main_class,
+        *arguments,
+    ]
+
+
+class Kafka(Service):
+    """The broker. Topics are made by name only: a typing error must not become a topic."""
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        return ("kafka", "kafka_controller")
+
+    def prepare(self) -> None:
+        broker, controller = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
+        properties = self.user.write_file(
+            self._properties,
+            format_properties(
+                {
+                    "process.roles": "broker,controller",
+                    "node.id": "1",
+                    "controller.quorum.voters": f"1@{controller}",
+                    "controller.listener.names": "CONTROLLER",
+                    "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+                    "advertised.listeners": f"PLAINTEXT://{broker}",
+                    "log.dirs": str(self.folder / "data"),
+                    "auto.create.topics.enable": "false",
+                    "group.initial.rebalance.delay.ms": "0",
+                    "offsets.topic.num.partitions": "5",
+                    "offsets.topic.replication.factor": "1",
+                    "transaction.state.log.num.partitions": "5",
+                    "transaction.state.log.replication.factor": "1",
+                    "transaction.state.log.min.isr": "1",
+                    "share.coordinator.state.topic.replication.factor": "1",
+                    "share.coordinator.state.topic.min.isr": "1",
+                }
+            ),
+        )
+        if not (self.folder / "data" / "meta.properties").exists():
+            cluster = self.config.credentials["KAFKA_CLUSTER_ID"]
+            arguments = ["format", "-t", cluster, "-c", properties]
+            self.user.run(build_java_command("128m", "kafka.tools.StorageTool", *arguments), self.environment())
+
+    def command(self) -> Sequence[str | Path]:
+        return build_java_command(self.config.memory["kafka"], "kafka.Kafka", self._properties)
+
+    def is_ready(self) -> bool:
+        address = f"{HOST}:{self.config.ports['kafka']}"
+        client = AdminClient({"bootstrap.servers": address, "socket.timeout.ms": 2000}, logger=_SILENT)
+        try:
+            return bool(client.list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
