@@ -1,0 +1,1 @@
+"""pg2es keeps Elasticsearch equal to PostgreSQL. Layers: cli → services → adapters → core."""

@@ -1,0 +1,196 @@
+"""The configurations of the Debezium source and of the sinks, made from the files. The only place that writes them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pg2es.core.generation import sink_connector
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.platform import Platform
+from pg2es.core.source import Events, Source
+from pg2es.core.sql import protocol
+from pg2es.core.sql.documents import DocumentSql
+from pg2es.core.sql.roots import roots_by_sql, route_columns
+from pg2es.core.table import Table
+
+Config = dict[str, str]
+
+CONVERTERS = {
+    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "key.converter.schemas.enable": "false",
+    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "value.converter.schemas.enable": "false",
+}
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A table that the source captures, and the columns that its events need."""
+
+    table: Table
+    columns: tuple[str, ...]
+
+
+def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table]]]) -> list[Captured]:
+    """Return the tables that these pipelines need captured, by name, each with its key and root columns."""
+    needed: dict[str, set[str]] = {}
+    tables: dict[str, Table] = {}
+    for pipeline, sql, related_tables in pipelines:
+        tables[pipeline.table] = sql.table
+        needed.setdefault(pipeline.table, set()).update(sql.key.names)
+        for related in pipeline.related:
+            changed = related_tables[related.table]
+            tables[related.table] = changed
+            needed.setdefault(related.table, set()).update(route_columns(related, changed))
+    return [
+        Captured(
+            tables[name],
+            tuple(c.name for c in tables[name].columns if c.name in needed[name] or c.name in tables[name].primary_key),
+        )
+        for name in sorted(needed)
+    ]
+
+
+def source_config(source: Source, captured: list[Captured], resolved: dict[str, Any]) -> Config:
+    """Return the Debezium connector's configuration. `resolved` are the source's settings without references."""
+    config = {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "tasks.max": "1",
+        "database.hostname": resolved["host"],
+        "database.port": resolved["port"],
+        "database.user": resolved["user"],
+        "database.password": source.postgres.password,
+        "database.dbname": resolved["database"],
+        "database.sslmode": resolved["sslmode"],
+        "plugin.name": "pgoutput",
+        "slot.name": source.slot,
+        "publication.name": source.publication,
+        "publication.autocreate.mode": "disabled",
+        "topic.prefix": source.topic_prefix,
+        "table.include.list": ",".join(_exactly(c.table.name) for c in captured),
+        # Where the rows are is pg2es' own business (backfill); the stream starts at the slot.
+        "snapshot.mode": "no_data",
+        "tombstones.on.delete": "false",
+        "skipped.operations": "none",
+        "decimal.handling.mode": "string",
+        "time.precision.mode": "isostring",
+        "binary.handling.mode": "hex",
+        # Each refresh writes a message to take its version: nobody's business. Barriers have a prefix of their own.
+        "message.prefix.exclude.list": "pg2es",
+        "heartbeat.interval.ms": str(source.heartbeat_interval_ms),
+        "errors.max.retries": "-1",
+        **CONVERTERS,
+    }
+    if source.events is Events.KEYS:
+        config["column.include.list"] = ",".join(
+            _exactly(c.table.name, column) for c in captured for column in c.columns
+        )
+    return config
+
+
+def _exactly(*names: str) -> str:
+    """Return a Debezium pattern that matches this name alone."""
+    return "".join(f"[{c}]" if c in "$()*+?[]{}|" else rf"\{c}" if c in ".\\^" else c for c in ".".join(names))
+
+
+@dataclass(frozen=True)
+class SinkTarget:
+    """What a sink connects to, with the references of secrets kept as they are."""
+
+    postgres_url: str
+    postgres_user: str
+    postgres_password: str
+    elasticsearch_urls: tuple[str, ...]
+    elasticsearch_user: str
+    elasticsearch_password: str
+    ca_certificate: str | None
+
+
+def sink_config(
+    pipeline: Pipeline,
+    source: Source,
+    platform: Platform,
+    generation: str,
+    sql: DocumentSql,
+    related_tables: dict[str, Table],
+    target: SinkTarget,
+    server_version: int,
+) -> Config:
+    """Return the configuration of the sink that feeds one generation, all SQL rendered."""
+    routes = _routes(pipeline, source, sql, related_tables)
+    config = {
+        "connector.class": "io.pg2es.connect.ElasticsearchSinkConnector",
+        "tasks.max": str(pipeline.stream.tasks),
+        "pipeline": pipeline.name,
+        "index": generation,
+        "topics": ",".join(sorted({route["topic"] for route in routes.values()})),
+        "postgres.url": target.postgres_url,
+        "postgres.user": target.postgres_user,
+        "postgres.password": target.postgres_password,
+        "elasticsearch.urls": ",".join(target.elasticsearch_urls),
+        "elasticsearch.user": target.elasticsearch_user,
+        "elasticsearch.password": target.elasticsearch_password,
+        "key.columns": ",".join(sql.key.names),
+        "sql.session": protocol.SESSION,
+        "sql.identity": protocol.IDENTITY,
+        "sql.fence": protocol.FENCE_PASSED,
+        "sql.visible": protocol.VISIBLE,
+        "sql.transaction.status": protocol.TRANSACTION_STATUS,
+        "sql.version": protocol.VERSION,
+        "sql.documents": sql.by_keys(),
+        "sql.flush": protocol.flush(server_version),
+        "routes": ",".join(routes),
+        "batch.roots": str(pipeline.stream.batch_roots),
+        "document.max.bytes": str(pipeline.max_document_bytes),
+        # What Elasticsearch refuses for its content goes to the dead letter topic with the reason; nothing is dropped.
+        "errors.tolerance": "all",
+        "errors.deadletterqueue.topic.name": source.dead_letter_topic,
+        "errors.deadletterqueue.topic.replication.factor": str(platform.kafka.replication_factor),
+        "errors.deadletterqueue.context.headers.enable": "true",
+        "errors.log.enable": "true",
+        # A batch collapses the events of one root, so larger polls do less work.
+        "consumer.override.max.poll.records": "2000",
+        # A position that Kafka no longer has is a loss: the task fails and says so instead of skipping it.
+        "consumer.override.auto.offset.reset": "none",
+        **CONVERTERS,
+    }
+    if target.ca_certificate:
+        config["elasticsearch.ca.certificate"] = target.ca_certificate
+    for name, route in routes.items():
+        config.update({f"route.{name}.{option}": value for option, value in route.items()})
+    return config
+
+
+def _routes(
+    pipeline: Pipeline, source: Source, sql: DocumentSql, related_tables: dict[str, Table]
+) -> dict[str, dict[str, str]]:
+    routes = {"root": {"topic": source.topic_of(pipeline.table), "columns": ",".join(sql.key.names)}}
+    for number, related in enumerate(pipeline.related, start=1):
+        changed = related_tables[related.table]
+        route = {
+            "topic": source.topic_of(related.table),
+            "columns": ",".join(route_columns(related, changed)),
+        }
+        if related.roots_sql:
+            route["sql"] = roots_by_sql(related, changed, sql.key)
+        routes[f"related{number}"] = route
+    return routes
+
+
+def sink_of(config: Config) -> str:
+    """Return the name of the connector that a sink configuration belongs to."""
+    return sink_connector(config["index"])
+
+
+def start_offsets(end_offsets: dict[tuple[str, int], int]) -> list[dict[str, Any]]:
+    """Return the offsets of a new sink as the Connect REST interface takes them; `end_offsets` by topic, partition."""
+    return [
+        {"partition": {"kafka_topic": topic, "kafka_partition": partition}, "offset": {"kafka_offset": offset}}
+        for (topic, partition), offset in sorted(end_offsets.items())
+    ]
+
+
+def masked(config: Config) -> str:
+    """Return a configuration for a log: passwords are references, but whatever stands there is hidden."""
+    secret = ("password", "api.key", "secret")
+    return json.dumps({name: "***" if name.endswith(secret) else value for name, value in config.items()})

@@ -1,0 +1,21 @@
+"""The digest of a document, as PostgreSQL computes it in `core.sql.documents`."""
+
+import hashlib
+import re
+
+_MARK = re.compile(rb'\{"_pg2es":\{"d0":(\d+),"d1":(\d+),"bucket":(\d+)\}[,}]')
+
+
+def digest(document: bytes) -> tuple[int, int]:
+    """Return the two 31-bit halves of the digest of a document's bytes."""
+    number = int.from_bytes(hashlib.sha256(document).digest()[:8], "big")
+    return (number >> 33) & 0x7FFFFFFF, number & 0x7FFFFFFF
+
+
+def is_intact(source: bytes) -> bool:
+    """Whether a stored document still has the bytes that its own mark tells: nobody else changed it."""
+    mark = _MARK.match(source)
+    if mark is None:
+        return False
+    document = b"{" + source[mark.end() :] if source[mark.end() - 1 : mark.end()] == b"," else b"{}"
+    return digest(document) == (int(mark[1]), int(mark[2]))

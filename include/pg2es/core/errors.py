@@ -1,0 +1,123 @@
+"""Every error that pg2es raises on purpose.
+
+    Pg2esError
+    ├── TransientError            waiting and trying again may help; a task is retried
+    │   ├── PostgresUnavailable
+    │   ├── ElasticsearchUnavailable
+    │   ├── KafkaUnavailable
+    │   └── ConnectUnavailable
+    └── PermanentError            trying again cannot help; somebody has to act
+        ├── ConfigError           a file says something that cannot be: file, key path, found, allowed
+        ├── AccessDenied          wrong user or password, or a right that is missing
+        ├── DocumentSqlError      the document SQL or a roots SQL does not run
+        ├── CatalogError          a table, column or key is not as the pipeline needs it
+        ├── ConnectorError        Kafka Connect refuses a config, or a connector fails
+        ├── GenerationError       the index or its alias is not what the pipeline expects
+        ├── IdentityMismatch      another database than the one that the index was made from
+        ├── TableRewritten        rows moved while they were read: plan the chunks again
+        ├── DocumentsRejected     Elasticsearch refuses documents for what they contain
+        └── DriftFound            the two sides differ
+
+The message of each is one sentence or two: what is wrong, where, and what to do. Only the callers at the very outside
+(the Airflow glue, the CLI, the retry loop of a refresh) decide what to try again.
+"""
+
+from pathlib import Path
+
+
+class Pg2esError(Exception):
+    """Root of all errors of pg2es."""
+
+
+class TransientError(Pg2esError):
+    """Waiting and trying again may help."""
+
+
+class PostgresUnavailable(TransientError):
+    """PostgreSQL cannot be reached, restarts, is a standby, or cancelled the statement."""
+
+
+class ElasticsearchUnavailable(TransientError):
+    """Elasticsearch cannot be reached, is overloaded, or blocks writes."""
+
+
+class KafkaUnavailable(TransientError):
+    """The Kafka brokers cannot be reached."""
+
+
+class ConnectUnavailable(TransientError):
+    """No Kafka Connect worker answers, or the cluster is rebalancing."""
+
+
+class PermanentError(Pg2esError):
+    """Trying again cannot help; somebody has to act."""
+
+
+class ConfigError(PermanentError):
+    """A configuration file says something that cannot be.
+
+    `file` is the path, `key` the dotted path inside it ("" for the file as a whole).
+    """
+
+    def __init__(self, file: Path | str, key: str, problem: str) -> None:
+        self.file = Path(file)
+        self.key = key
+        self.problem = problem
+        where = f"{self.file}: {key}" if key else str(self.file)
+        super().__init__(f"{where}: {problem}")
+
+
+class AccessDenied(PermanentError):
+    """Wrong user or password, or a right that is missing."""
+
+
+class DocumentSqlError(PermanentError):
+    """The document SQL or a roots SQL of a pipeline does not run."""
+
+    def __init__(self, pipeline: str, statement: str, problem: str) -> None:
+        self.pipeline = pipeline
+        self.statement = statement
+        super().__init__(
+            f"Pipeline {pipeline}: the {statement} does not run: {problem}. "
+            f"Correct it and check with `pg2es validate --connect`."
+        )
+
+
+class CatalogError(PermanentError):
+    """A table, column or key is not as the pipeline needs it."""
+
+
+class ConnectorError(PermanentError):
+    """Kafka Connect refuses a configuration, or a connector or task has failed."""
+
+
+class GenerationError(PermanentError):
+    """The index or its alias is not what the pipeline expects."""
+
+
+class IdentityMismatch(PermanentError):
+    """The database is not the one that the index was made from (refresh protocol, rule 12)."""
+
+    def __init__(self, index: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"Index {index} was made from PostgreSQL {expected}, but this database is {found}: it was restored, "
+            f"copied or failed over, so its LSNs cannot be compared. Nothing was written; build a new generation."
+        )
+
+
+class TableRewritten(PermanentError):
+    """A table was rewritten (VACUUM FULL, CLUSTER, some ALTER TABLE) while chunks of it were read (rule 10)."""
+
+    def __init__(self, relation: str) -> None:
+        super().__init__(
+            f"Table {relation} was rewritten (VACUUM FULL, CLUSTER, TRUNCATE or a rewriting ALTER TABLE) since its "
+            f"chunks were planned, so rows may have moved past the reader. Run the backfill again: it plans anew."
+        )
+
+
+class DocumentsRejected(PermanentError):
+    """Elasticsearch refuses documents for what they contain."""
+
+
+class DriftFound(PermanentError):
+    """Elasticsearch and PostgreSQL differ."""

@@ -1,0 +1,131 @@
+"""A pipeline: one root table, its document SQL, one alias."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from pg2es.core.files import FileModel
+from pg2es.core.source import Name, TableName
+
+AliasName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,200}$")]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+
+
+def _one_statement(sql: str) -> str:
+    """Take off the closing semicolon: pg2es puts the statement inside one of its own."""
+    return sql.strip().rstrip(";").rstrip()
+
+
+Sql = Annotated[str, AfterValidator(_one_statement), StringConstraints(min_length=1)]
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class Related(FileModel):
+    """Another table that the document SQL reads, and how a change of its row leads to roots."""
+
+    table: TableName = Field(description="`schema.table`.")
+    root_key: tuple[Identifier, ...] | None = Field(
+        default=None,
+        description="The simple case: the column (or columns, in key order) of this table that holds the root's key.",
+    )
+    roots_sql: Sql | None = Field(
+        default=None,
+        description="The general case: a SELECT of root keys over a relation named `changed`, "
+        "which holds `columns` of the changed rows, old and new. Follow foreign keys only; "
+        "do not repeat the document's WHERE.",
+    )
+    columns: tuple[Identifier, ...] | None = Field(
+        default=None,
+        description="With `roots_sql`: the columns of `changed`. Default: the table's primary key.",
+    )
+
+    _root_key_listed = field_validator("root_key", "columns", mode="before")(_listed)
+
+    @model_validator(mode="after")
+    def _one_way_to_roots(self) -> "Related":
+        if (self.root_key is None) == (self.roots_sql is None):
+            raise ValueError(f"related table {self.table} needs either root_key or roots_sql, one of the two")
+        if self.columns is not None and self.roots_sql is None:
+            raise ValueError(f"related table {self.table}: columns goes with roots_sql")
+        return self
+
+
+class BackfillSettings(FileModel):
+    """Defaults of the backfill DAG's Params."""
+
+    chunks: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Number of chunks. Default: one for each 128 MiB of the table.",
+    )
+    parallelism: int = Field(default=2, ge=1, le=16, description="Chunks that are copied at the same time.")
+
+
+class StreamSettings(FileModel):
+    """The sink connector of each generation."""
+
+    tasks: int = Field(default=1, ge=1, le=1000, description="Tasks of the sink; more than partitions are idle.")
+    batch_roots: int = Field(default=500, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
+
+
+class Pipeline(FileModel):
+    """One root table → one alias."""
+
+    name: Name
+    source: Name = Field(description="Name of a file in `sources/`.")
+    table: TableName = Field(description="The root table, `schema.table`.")
+    alias: AliasName = Field(default="", description="The alias that searches use. Default: the pipeline's name.")
+    key: tuple[Identifier, ...] | None = Field(
+        default=None, description="Columns that identify a root. Default: the table's primary key."
+    )
+    document: Sql | None = Field(
+        default=None,
+        description="File in `documents/`: the document SQL, a SELECT over a relation named `root`. "
+        "It returns the key columns under their names. Default: all columns of the root.",
+    )
+    mapping: dict[str, Any] = Field(description="File in `mappings/`: `settings` and `mappings` of the index.")
+    related: tuple[Related, ...] = Field(default=(), description="The other tables that the document SQL reads.")
+    backfill: BackfillSettings = Field(
+        default_factory=BackfillSettings, description="How the backfill divides the work."
+    )
+    stream: StreamSettings = Field(default_factory=StreamSettings, description="How the sink works.")
+    max_document_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=1024,
+        le=90 * 1024 * 1024,
+        description="A larger document is rejected instead of sent (Elasticsearch takes requests up to 100 MiB).",
+    )
+
+    _key_listed = field_validator("key", mode="before")(_listed)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, values: dict[str, object]) -> dict[str, object]:
+        return {"alias": values.get("name", ""), **values}
+
+    @field_validator("mapping")
+    @classmethod
+    def _check_mapping(cls, mapping: dict[str, Any]) -> dict[str, Any]:
+        if unknown := set(mapping) - {"settings", "mappings"}:
+            raise ValueError(f"has unknown parts {', '.join(sorted(unknown))}; allowed are settings and mappings")
+        mappings = mapping.get("mappings", {})
+        source = mappings.get("_source", {})
+        if (
+            source.get("enabled", True) is False
+            or source.get("mode", "stored") != "stored"
+            or ({"includes", "excludes"} & set(source))
+        ):
+            raise ValueError("must keep `_source` whole and stored: pg2es compares its bytes with PostgreSQL")
+        for reserved in ("_meta", "_pg2es"):
+            if reserved in mappings or reserved in mappings.get("properties", {}):
+                raise ValueError(f"must leave out {reserved}: it belongs to pg2es")
+        return mapping
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All captured tables, the root first, each once."""
+        return tuple(dict.fromkeys([self.table, *(related.table for related in self.related)]))

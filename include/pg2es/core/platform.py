@@ -1,0 +1,57 @@
+"""Where Elasticsearch, Kafka and Kafka Connect are: `platform.yaml`."""
+
+from pydantic import Field, field_validator
+
+from pg2es.core.files import FileModel, Secret
+
+
+def _split(value: object) -> object:
+    """Accept `a,b` beside a list: an environment variable holds one text."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class ElasticsearchSettings(FileModel):
+    """The Elasticsearch cluster and the users that pg2es has there."""
+
+    urls: tuple[str, ...] = Field(min_length=1, description="Addresses of the nodes, tried in turn.")
+    user: str = Field(description="User of the batch jobs: makes indices and aliases, reads and writes.")
+    password: Secret = Field(description="Reference to its password.")
+    sink_user: str = Field(
+        description="User of the sink: may index, delete and read, but not create an index, "
+        "so that a write that comes late never brings a removed generation back."
+    )
+    sink_password: Secret = Field(description="Reference to its password.")
+    ca_certificate: str | None = Field(
+        default=None, description="PEM file of the authority that signed the nodes' certificates."
+    )
+
+    _split_urls = field_validator("urls", mode="before")(_split)
+
+
+class KafkaSettings(FileModel):
+    """The Kafka cluster."""
+
+    bootstrap: str = Field(description="Bootstrap servers, `host:port,host:port`.")
+    replication_factor: int = Field(default=1, ge=1, le=32767, description="Replicas of the topics that pg2es creates.")
+    properties: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further client properties (security.protocol, sasl.…), given to every Kafka client of pg2es.",
+    )
+
+
+class ConnectSettings(FileModel):
+    """The Kafka Connect cluster."""
+
+    urls: tuple[str, ...] = Field(min_length=1, description="REST addresses of the workers, tried in turn.")
+    user: str | None = Field(default=None, description="User of the REST interface, where it asks for one.")
+    password: Secret | None = Field(default=None, description="Reference to its password.")
+
+    _split_urls = field_validator("urls", mode="before")(_split)
+
+
+class Platform(FileModel):
+    """The clusters that every source and pipeline shares."""
+
+    elasticsearch: ElasticsearchSettings
+    kafka: KafkaSettings
+    connect: ConnectSettings

@@ -1,0 +1,85 @@
+"""A source: one PostgreSQL database, its replication slot, publication and topics."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from pg2es.core.files import FileModel, Secret
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
+
+
+class Events(StrEnum):
+    """How much of a row its change events carry."""
+
+    KEYS = "keys"
+    FULL = "full"
+
+
+class PostgresSettings(FileModel):
+    """How to reach the database. It must be the primary: a standby cannot answer what is visible."""
+
+    host: str = Field(description="Host of the primary.")
+    port: str = Field(default="5432", pattern=r"^(\d+|\$\{.+\})$", description="Port.")
+    database: str = Field(description="Database.")
+    user: str = Field(description="Role with REPLICATION and SELECT on the tables.")
+    password: Secret = Field(description="Reference to its password.")
+    sslmode: str = Field(
+        default="prefer",
+        pattern=r"^(disable|allow|prefer|require|verify-ca|verify-full)$",
+        description="As in libpq: disable, allow, prefer, require, verify-ca or verify-full.",
+    )
+
+    _port_as_text = field_validator("port", mode="before")(
+        lambda value: str(value) if isinstance(value, int) else value
+    )
+
+
+class Source(FileModel):
+    """One PostgreSQL database: one Debezium connector, one slot, one publication."""
+
+    name: Name
+    postgres: PostgresSettings
+    slot: SlotName = Field(default="", description="Replication slot. Default: `pg2es_<source>`.")
+    publication: SlotName = Field(default="", description="Publication. Default: `pg2es_<source>`.")
+    topic_prefix: Name = Field(default="", description="First part of the topics' names. Default: the source's name.")
+    topic_partitions: int = Field(default=3, ge=1, le=1000, description="Partitions of each table's topic.")
+    events: Events = Field(
+        default=Events.KEYS,
+        description="`keys`: events carry keys and the columns that lead to roots, no more. "
+        "`full`: whole rows, where others consume the topics too.",
+    )
+    heartbeat_interval_ms: int = Field(
+        default=10_000,
+        ge=1000,
+        description="How often Debezium confirms its position when the tables are quiet.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, values: dict[str, object]) -> dict[str, object]:
+        name = str(values.get("name", ""))
+        identifier = f"pg2es_{name.replace('-', '_')}"
+        return {"slot": identifier, "publication": identifier, "topic_prefix": name, **values}
+
+    @property
+    def connector(self) -> str:
+        """Name of the Debezium connector."""
+        return f"pg2es-source-{self.name}"
+
+    @property
+    def message_topic(self) -> str:
+        """Topic of the logical decoding messages; barriers come out of it."""
+        return f"{self.topic_prefix}.message"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Topic of the records that could not become documents."""
+        return f"{self.topic_prefix}.dead-letters"
+
+    def topic_of(self, table: str) -> str:
+        """Topic of a captured table (`schema.table`)."""
+        return f"{self.topic_prefix}.{table}"

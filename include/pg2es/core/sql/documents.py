@@ -1,0 +1,138 @@
+"""The document SQL, wrapped: which roots, and what comes out for Elasticsearch.
+
+                     ┌ KeyPredicate: the roots of a key list (stream, repair, replay)
+    root  WHERE …  ──┼ BlockPredicate: the rows of a ctid range (backfill)
+                     └ AllPredicate: every root (verify)
+      │
+      ▼  document SQL of the pipeline (default: all columns)
+    document  ──▶  json text  ──▶  `{"_pg2es":{"d0":…,"d1":…,"bucket":…},…}`
+
+The bytes of a document are `json_strip_nulls(row_to_json(d))`, made by PostgreSQL under the session settings of
+`protocol.SESSION`, on every path. So equal rows give equal bytes, whoever wrote them.
+"""
+
+from dataclasses import dataclass
+
+from pg2es.core.chunks import BlockRange
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
+from pg2es.core.table import Key, Table
+
+BUCKETS = 65_536
+"""Buckets that ids are hashed into. Coarser groups are ranges of them."""
+
+# 62 bits of the SHA-256 of the document's bytes, as two halves that a double holds exactly: Elasticsearch sums in doubles.
+_DIGEST = "('x' || encode(substring(sha256(convert_to(doc, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
+_BUCKET = f'(hashtextextended(id COLLATE "C", 0) & {BUCKETS - 1})'
+_MARK = (
+    """'{"_pg2es":{"d0":', (digest >> 33) & 2147483647, ',"d1":', digest & 2147483647, """
+    """',"bucket":', bucket, '}'"""
+)
+# An empty document has no comma after the mark.
+_SOURCE = f"concat({_MARK}, CASE doc WHEN '{{}}' THEN '}}' ELSE ',' || substr(doc, 2) END)"
+
+
+@dataclass(frozen=True)
+class DocumentSql:
+    """The statements that read documents of one pipeline: of its root table, key and document SQL."""
+
+    pipeline: Pipeline
+    table: Table
+    key: Key
+
+    def by_keys(self) -> str:
+        """Documents and deletes of a list of roots.
+
+        `$1 … $K` are text arrays, one for each key column, in parallel; `$K+1` is the version. Returns for each
+        distinct root one row `(id text, action text, source text)`: the complete action line of a bulk request, and the
+        document line, NULL for a root that has no document.
+        """
+        arrays = ", ".join(f"${n}::text[]::{column.type}[]" for n, column in enumerate(self.key.columns, start=1))
+        names = columns(self.key.names)
+        version = f"${len(self.key.columns) + 1}"
+        predicate = (
+            f"{quote(self.key.names[0])} = ANY ({arrays})"
+            if len(self.key.names) == 1
+            else f"({names}) IN (SELECT * FROM unnest({arrays}))"
+        )
+        return (
+            f"WITH requested AS MATERIALIZED (\n"
+            f"  SELECT DISTINCT {_id(self.key, 'k')} AS id FROM unnest({arrays}) AS k ({names})\n"
+            f"), documents AS MATERIALIZED (\n{self._documents(self._root(predicate))}\n)\n"
+            f"SELECT requested.id,\n"
+            f"  {_action("CASE WHEN documents.source IS NULL THEN 'delete' ELSE 'index' END", 'requested.id', version)},\n"
+            f"  documents.source\n"
+            f"FROM requested LEFT JOIN documents ON documents.id = requested.id"
+        )
+
+    def copy_blocks(self, blocks: BlockRange, version: int) -> str:
+        """`COPY … TO STDOUT` of a ctid range as ready lines for a bulk request, one row for each document.
+
+        The format is binary with a single column, so that a row's bytes are the lines, without any escaping.
+        """
+        return self._copy(self._root(*_block_predicate(blocks)), _action("'index'", "id", str(version)))
+
+    def compare(self) -> str:
+        """Every document, `(bucket integer, id text, source text)`, ordered by bucket."""
+        return f"SELECT bucket, id, source FROM (\n{self._documents(self._root())}\n) documents ORDER BY bucket"
+
+    def count(self) -> str:
+        """How many documents there should be."""
+        return f"{self._root()}\nSELECT count(*) FROM (\n{self._document()}\n) d"
+
+    def probe(self) -> str:
+        """The document SQL over no row at all: what columns and types it returns."""
+        return f"{self._root('false')}\nSELECT d.* FROM (\n{self._document()}\n) d"
+
+    def duplicates(self) -> str:
+        """A root that the document SQL returns more than once, `(id text, rows bigint)`; no row when all is well."""
+        return (
+            f"{self._root()}\nSELECT {_id(self.key, 'd')} AS id, count(*) FROM (\n{self._document()}\n) d\n"
+            f"GROUP BY 1 HAVING count(*) > 1 LIMIT 1"
+        )
+
+    def _copy(self, root: str, action: str) -> str:
+        lines = f"concat({action}, E'\\n', source, E'\\n')"
+        return f"COPY (\nSELECT {lines} FROM (\n{self._documents(root)}\n) documents\n) TO STDOUT (FORMAT binary)"
+
+    def _documents(self, root: str) -> str:
+        """`(id, bucket, source)` of the roots; each OFFSET 0 keeps the planner from computing a column twice."""
+        return (
+            f"{root}\n"
+            f"SELECT id, bucket, {_SOURCE} AS source FROM (\n"
+            f"  SELECT id, doc, {_DIGEST} AS digest, {_BUCKET} AS bucket FROM (\n"
+            f"    SELECT {_id(self.key, 'd')} AS id, json_strip_nulls(row_to_json(d))::text AS doc FROM (\n"
+            f"{self._document()}\n"
+            f"    ) d OFFSET 0\n"
+            f"  ) texts OFFSET 0\n"
+            f") digests"
+        )
+
+    def _root(self, predicate: str = "", relation: str = "") -> str:
+        """The relation `root`; columns are named, so that partitions with another order of columns are no surprise."""
+        names = columns(tuple(column.name for column in self.table.columns))
+        where = f" WHERE {predicate}" if predicate else ""
+        return f"WITH root AS NOT MATERIALIZED (SELECT {names} FROM {relation or quote_table(self.table.name)}{where})"
+
+    def _document(self) -> str:
+        return self.pipeline.document or "SELECT * FROM root"
+
+
+def _id(key: Key, relation: str) -> str:
+    """The document id: the key as text; a composite key as a JSON array of texts."""
+    texts = [f"{relation}.{quote(name)}::text" for name in key.names]
+    return texts[0] if len(texts) == 1 else f"json_build_array({', '.join(texts)})::text"
+
+
+def _action(operation: str, identifier: str, version: str) -> str:
+    """The action line of a bulk request; Elasticsearch keeps the write only when its version is the highest."""
+    return (
+        f"""concat('{{"', {operation}, '":{{"_id":', to_json({identifier}), ',"version":', {version}::bigint, """
+        f"""',"version_type":"external"}}}}')"""
+    )
+
+
+def _block_predicate(blocks: BlockRange) -> tuple[str, str]:
+    lower = f"ctid >= {literal(f'({blocks.first},0)')}::tid"
+    upper = f" AND ctid < {literal(f'({blocks.end},0)')}::tid" if blocks.end is not None else ""
+    return lower + upper, f"ONLY {quote_table(blocks.relation)}"

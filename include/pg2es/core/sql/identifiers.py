@@ -1,0 +1,24 @@
+"""Quoting, by the driver's own means."""
+
+from psycopg import sql
+
+
+def quote(*parts: str) -> str:
+    """Return a quoted identifier, `"a"` or `"a"."b"`."""
+    return sql.Identifier(*parts).as_string(None)
+
+
+def quote_table(name: str) -> str:
+    """Return `schema.table` as quoted identifiers."""
+    return quote(*name.split(".", 1))
+
+
+def literal(value: str | int) -> str:
+    """Return a value as an SQL literal."""
+    return sql.Literal(value).as_string(None).strip()
+
+
+def columns(names: tuple[str, ...], relation: str = "") -> str:
+    """Return a list of quoted column names, `r."a", r."b"`."""
+    prefix = f"{relation}." if relation else ""
+    return ", ".join(f"{prefix}{quote(name)}" for name in names)

@@ -1,0 +1,70 @@
+"""The statements of the refresh protocol (docs/concepts.md); the numbers of rules and steps are its own."""
+
+SESSION = """\
+SET TimeZone = 'UTC';
+SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'iso_8601';
+SET extra_float_digits = 1;
+SET bytea_output = 'hex';
+SET xmlbinary = 'base64';
+SET search_path = pg_catalog, public;
+SET lc_monetary = 'C';
+SET jit = off;
+SET plan_cache_mode = force_custom_plan;
+SET default_transaction_read_only = off;
+SET client_encoding = 'UTF8'"""
+"""Settings of each session that reads documents: whatever changes the text of a value is pinned."""
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Said in full (rule 2): `default_transaction_isolation` must not decide."""
+
+IDENTITY = """\
+SELECT system_identifier::text,
+  CASE WHEN pg_is_in_recovery() THEN 0
+       ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
+  pg_is_in_recovery() AS in_recovery
+FROM pg_control_system()"""
+"""`(system_identifier text, timeline integer, in_recovery boolean)` (rule 12)."""
+
+VERSION = "SELECT pg_logical_emit_message(false, 'pg2es', '') - '0/0'::pg_lsn AS lsn"
+"""The LSN of a message written for this call: unique, and taken before the read (rule 2)."""
+
+_FLUSH_17 = "SELECT pg_logical_emit_message(false, 'pg2es', '', true)"
+_FLUSH_15 = "SET LOCAL synchronous_commit = on;\nSELECT pg_logical_emit_message(true, 'pg2es', '')"
+
+
+def flush(server_version: int) -> str:
+    """Statements that, before COMMIT, make durable what the read saw (rule 4). `server_version` as in libpq, 180006."""
+    return _FLUSH_17 if server_version >= 170000 else _FLUSH_15
+
+
+# A change event carries the low 32 bits of its transaction's id; they are widened next to the snapshot's xmax.
+_WIDE = "GREATEST({ref} + (({low} - {ref} + 2147483648) & 4294967295) - 2147483648, 3)::text::xid8"
+
+VISIBLE = f"""\
+SELECT bool_and(pg_visible_in_snapshot({_WIDE.format(ref="ref", low="low")}, s))
+FROM (SELECT s, pg_snapshot_xmax(s)::text::bigint AS ref FROM pg_current_snapshot() s) q, unnest($1::bigint[]) low"""
+"""`$1` bigint[], low halves of transaction ids: are all of them visible to a new snapshot? (rule 1)"""
+
+TRANSACTION_STATUS = f"""\
+SELECT pg_xact_status({_WIDE.format(ref="ref", low="$1::bigint")})
+FROM (SELECT pg_snapshot_xmax(s)::text::bigint AS ref FROM pg_current_snapshot() s) q"""
+"""`$1` bigint: `in progress`, `committed`, `aborted` or NULL (forgotten). SQLSTATE 22023: an id of the future."""
+
+FENCE_START = "SELECT pg_current_xact_id()::text"
+"""The start fence X, taken after a stream position is fixed (rule 8)."""
+
+FENCE_PASSED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8"
+"""Have all transactions before X ended, and are their changes visible? (rule 8)"""
+
+FENCE_HOLDERS = """\
+SELECT pid, now() - xact_start AS age, coalesce(usename, backend_type) AS who, left(query, 120) AS query
+FROM pg_stat_activity
+WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+ORDER BY xact_start LIMIT 3"""
+"""Who holds the fence back."""
+
+BARRIER_PREFIX = "pg2es-barrier"
+
+BARRIER = f"SELECT pg_logical_emit_message(true, '{BARRIER_PREFIX}', $1)"
+"""Writes a marker into the WAL; `$1` is its text."""

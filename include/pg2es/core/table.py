@@ -1,0 +1,87 @@
+"""What the catalog says about a table, as far as documents, keys and events need it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pg2es.core.errors import CatalogError
+
+
+class ReplicaIdentity(StrEnum):
+    """What the old row of an update or delete event holds (`pg_class.relreplident`)."""
+
+    DEFAULT = "d"
+    NOTHING = "n"
+    FULL = "f"
+    INDEX = "i"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name and its type as `format_type` writes it."""
+
+    name: str
+    type: str
+    not_null: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `identity_columns` are those that old rows carry when the identity is DEFAULT or INDEX."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    replica_identity: ReplicaIdentity
+    identity_columns: tuple[str, ...]
+
+    def column(self, name: str) -> Column:
+        """Return the column; CatalogError with the table's columns when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        known = ", ".join(column.name for column in self.columns)
+        raise CatalogError(f"Table {self.name} has no column {name}; it has {known}.")
+
+    def old_row_has(self, columns: tuple[str, ...]) -> bool:
+        """Whether events carry the old values of all these columns."""
+        return self.replica_identity is ReplicaIdentity.FULL or set(columns) <= set(self.identity_columns)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The columns that identify a root, with their types."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the key columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+# Types whose text form PostgreSQL and Debezium write alike, so that a key read from an event finds its row.
+KEY_TYPES = (
+    "smallint", "integer", "bigint", "numeric", "text", "character varying", "uuid", "boolean", "date", "oid",
+)  # fmt: skip
+
+
+def key_of(table: Table, columns: tuple[str, ...] | None) -> Key:
+    """Return the root key: the given columns, by default the primary key.
+
+    Raises CatalogError when there is no primary key, a column is missing, may be NULL, or has a type that is no key.
+    """
+    names = columns or table.primary_key
+    if not names:
+        raise CatalogError(
+            f"Table {table.name} has no primary key; add one, or name a unique NOT NULL key in the pipeline file (key)."
+        )
+    key = Key(tuple(table.column(name) for name in names))
+    for column in key.columns:
+        if not column.not_null:
+            raise CatalogError(f"Key column {table.name}.{column.name} may be NULL; a key must be NOT NULL.")
+        if column.type.split("(")[0] not in KEY_TYPES:
+            raise CatalogError(
+                f"Key column {table.name}.{column.name} has type {column.type}, which cannot be a key here; "
+                f"allowed: {', '.join(KEY_TYPES)}."
+            )
+    return key
