@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stack.config import StackConfig
 from stack.identity import ServiceUser
+from stack.services.airflow import ApiServer, DagProcessor, Scheduler, Triggerer
 from stack.services.base import Service
 from stack.services.connect import DistributedWorker, StandaloneWorker
 from stack.services.elasticsearch import Elasticsearch
@@ -18,6 +19,10 @@ KINDS: dict[str, type[Service]] = {
     "connect-2": DistributedWorker,
     "connect-standalone": StandaloneWorker,
     "airflow-db": AirflowDatabase,
+    "airflow-api-server": ApiServer,
+    "airflow-scheduler": Scheduler,
+    "airflow-dag-processor": DagProcessor,
+    "airflow-triggerer": Triggerer,
 }
 
 

@@ -65,7 +65,8 @@ class Elasticsearch(Service):
         return {
             "ES_PATH_CONF": str(self._config_folder),
             "ES_JAVA_HOME": str(artifacts.find_java_home()),
-            "ES_JAVA_OPTS": f"-Xms{heap} -Xmx{heap}",
+            # The built-in roles would be copied into an index that this distribution cannot make.
+            "ES_JAVA_OPTS": f"-Xms{heap} -Xmx{heap} -Des.queryable_built_in_roles_enabled=false",
             "ES_TMPDIR": str(self.folder / "tmp"),
         }
 
