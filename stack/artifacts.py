@@ -11,7 +11,7 @@ from stack.config import CHECKOUT
 from stack.errors import MissingArtifactError
 
 TARGET = CHECKOUT / "stack" / "target"
-SINK_PLUGIN = CHECKOUT / "connect" / "target" / "plugin"
+SINK_PLUGINS = CHECKOUT / "connect" / "target" / "plugin"
 JAVA_MINIMUM = 17
 
 

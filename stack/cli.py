@@ -17,7 +17,11 @@ from stack.errors import StackError
 from stack.launcher import Stack, State, read_tail
 from stack.processes import POLL_INTERVAL_S
 
-app = typer.Typer(help="The embedded stack: real servers, no container engine.", no_args_is_help=True, pretty_exceptions_show_locals=False)
+app = typer.Typer(
+    help="The embedded stack: real servers, no container engine.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
@@ -72,6 +76,7 @@ def status() -> None:
 @app.command()
 def logs(
     service: Annotated[str | None, typer.Argument(help="All, if none is named.")] = None,
+    *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 50,
 ) -> None:

@@ -91,13 +91,10 @@ def load_config(file: Path = CONFIG_FILE, environ: Mapping[str, str] = os.enviro
                 known = ", ".join(variable_of(known) for known in settings)
                 raise ConfigError(f"{name} overrides no key of {file.name}; there are {known}")
             settings[key] = value
-    ports = {key.removeprefix("port."): _parse_port(key, value) for key, value in settings.items() if key[:5] == "port."}
+    ports = {name: _parse_port(name, value) for name, value in _select(settings, "port.").items()}
     _refuse_twins(ports)
-    return StackConfig(
-        data=CHECKOUT / settings["data"],
-        ports=ports,
-        memory={key.removeprefix("memory."): str(value) for key, value in settings.items() if key[:7] == "memory."},
-    )
+    memory = {name: str(value) for name, value in _select(settings, "memory.").items()}
+    return StackConfig(data=CHECKOUT / settings["data"], ports=ports, memory=memory)
 
 
 def variable_of(key: str) -> str:
@@ -115,13 +112,18 @@ def _flatten(document: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _parse_port(key: str, value: Any) -> int:
+def _select(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+
+
+def _parse_port(name: str, value: Any) -> int:
     try:
         port = int(value)
     except ValueError:
         port = 0
     if not 0 < port < 65536:
-        raise ConfigError(f"{key} in stack.toml (or {variable_of(key)}) is {value!r}; a port is a number from 1 to 65535")
+        where = f"port.{name} in stack.toml (or {variable_of(f'port.{name}')})"
+        raise ConfigError(f"{where} is {value!r}; a port is a number from 1 to 65535")
     return port
 
 
@@ -129,5 +131,5 @@ def _refuse_twins(ports: Mapping[str, int]) -> None:
     owner: dict[int, str] = {}
     for name, port in ports.items():
         if port in owner:
-            raise ConfigError(f"port.{owner[port]} and port.{name} in stack.toml are both {port}; each server needs its own")
+            raise ConfigError(f"port.{owner[port]} and port.{name} in stack.toml are both {port}; each needs its own")
         owner[port] = name

@@ -61,7 +61,9 @@ def find_service_user(config: StackConfig) -> ServiceUser:
     """Return who runs the servers: oneself, or the system user `pg2es` (made when missing) when started by root."""
     if os.geteuid() != 0:
         if config.data.exists() and config.data.stat().st_uid != os.geteuid():
-            raise ConfigError(f"{config.data} belongs to another user: run `make clean` as that user, or set PG2ES_STACK_DATA")
+            raise ConfigError(
+                f"{config.data} belongs to another user: `make clean` as that one, or set PG2ES_STACK_DATA"
+            )
         return ServiceUser(os.geteuid(), os.getegid(), ())
     entry = _ensure_system_user()
     setpriv = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups")

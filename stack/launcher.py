@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from graphlib import TopologicalSorter
 
 from stack import processes
 from stack.config import StackConfig, load_config, variable_of
@@ -132,13 +133,10 @@ class Stack:
 
     def _inspect(self, service: Service) -> Status:
         leader = processes.read_pid_file(service.pid_file)
-        if leader:
-            state = State.RUNNING
-        else:
-            state = State.DEAD if service.pid_file.exists() else State.STOPPED
+        ended = State.DEAD if service.pid_file.exists() else State.STOPPED
         return Status(
             name=service.name,
-            state=state,
+            state=State.RUNNING if leader else ended,
             pid=leader.pid if leader else None,
             ports=tuple(self.config.ports[port] for port in service.ports),
             memory_bytes=processes.read_memory_bytes(processes.find_family(service.marker)),
@@ -163,24 +161,20 @@ class Stack:
         action: Callable[[Service], None],
     ) -> None:
         """Call `action` for each service once those in `after` are done, in parallel; raise all errors as one."""
-        done: dict[str, Future[None]] = {service.name: Future() for service in services}
+        by_name = {service.name: service for service in services}
+        graph = {name: [earlier for earlier in after[name] if earlier in by_name] for name in by_name}
+        done: dict[str, Future[None]] = {}
 
-        def run(service: Service) -> None:
-            outcome = done[service.name]
-            try:
-                for name in after[service.name]:
-                    if name in done and done[name].exception():
-                        raise StackError(f"{service.name} was left as it is, because {name} failed")
-                action(service)
-            except BaseException as error:
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(None)
+        def run(name: str) -> None:
+            for earlier in graph[name]:
+                if done[earlier].exception():
+                    raise StackError(f"{name} was left as it is, because {earlier} failed")
+            action(by_name[name])
 
         # One thread each: a thread that waits for another service must not keep that one from running.
         with ThreadPoolExecutor(max_workers=len(services)) as pool:
-            for service in services:
-                pool.submit(run, service)
+            for name in TopologicalSorter(graph).static_order():
+                done[name] = pool.submit(run, name)
             errors = [error for future in as_completed(done.values()) if (error := future.exception())]
         for error in errors:
             if not isinstance(error, StackError):

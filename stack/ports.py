@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def find_port_holder(port: int) -> str | None:
     sockets = {f"socket:[{inode}]" for inode in _find_listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(os.readlink(descriptor) in sockets for descriptor in (process / "fd").iterdir()):
+            if any(str(descriptor.readlink()) in sockets for descriptor in (process / "fd").iterdir()):
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
                 return f"process {process.name} ({command[:80]})"
         except OSError:  # it ended while we looked, or belongs to someone else

@@ -126,7 +126,7 @@ def kill(marker: str) -> None:
     while family := find_family(marker):
         for process in family:
             process.send(signal.SIGKILL)
-        wait_until(lambda members=family: not any(member.is_alive() for member in members), 5)
+        wait_until(lambda: not find_family(marker), 5)
 
 
 def wait_until(condition: Callable[[], bool], patience_s: float, interval_s: float = POLL_INTERVAL_S) -> bool:

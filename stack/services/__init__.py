@@ -11,6 +11,8 @@ from stack.services.elasticsearch import Elasticsearch
 from stack.services.kafka import Kafka
 from stack.services.postgres import AirflowDatabase, SourceDatabase
 
+__all__ = ["KINDS", "Service", "build_services"]
+
 KINDS: dict[str, type[Service]] = {
     "postgres": SourceDatabase,
     "kafka": Kafka,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import psycopg
+from typing_extensions import override
 
 from stack.config import CHECKOUT, HOST
 from stack.http import get_json
@@ -34,13 +35,16 @@ class AirflowProcess(Service):
     job_type: ClassVar[str]
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return ()
 
     @property
+    @override
     def folder(self) -> Path:
         return self.config.data / "airflow"
 
+    @override
     def prepare(self) -> None:
         self.user.make_folder(self.folder)
         passwords = {
@@ -55,9 +59,11 @@ class AirflowProcess(Service):
                 self.user.run([sys.executable, "-m", "airflow", "db", "migrate"], self.environment())
                 self.user.write_file(stamp, version("apache-airflow"))
 
+    @override
     def command(self) -> Sequence[str | Path]:
         return [sys.executable, "-m", "airflow", *self.arguments]
 
+    @override
     def is_ready(self) -> bool:
         """Return whether the process has registered its job since it was started.
 
@@ -71,6 +77,7 @@ class AirflowProcess(Service):
         except psycopg.OperationalError:
             return False
 
+    @override
     def variables(self) -> Mapping[str, str]:
         credentials = self.config.credentials
         url = self.config.url("airflow")
@@ -91,7 +98,7 @@ class AirflowProcess(Service):
             "API__BASE_URL": url,
             "API__SECRET_KEY": credentials["AIRFLOW_SECRET_KEY"],
             "API_AUTH__JWT_SECRET": credentials["AIRFLOW_JWT_SECRET"],
-            # A short task's run takes 1–2 s instead of 3.
+            # A short task's run takes 1 to 2 s instead of 3.
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             # Tasks whose process was killed are found within half a minute, not within five.
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
@@ -125,11 +132,13 @@ class ApiServer(AirflowProcess):
     arguments = ("api-server",)
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return ("airflow",)
 
+    @override
     def is_ready(self) -> bool:
-        return get_json(f"{self.config.url('airflow')}/api/v2/version") is not None
+        return get_json(self.config.ports["airflow"], "/api/v2/version") is not None
 
 
 class Scheduler(AirflowProcess):

@@ -70,10 +70,10 @@ class Service(ABC):
         """Return environment variables of this server alone."""
         return {}
 
-    def set_up(self) -> None:
+    def set_up(self) -> None:  # noqa: B027 (few services need it)
         """Create what must be there before others use the server (roles, databases); harmless when repeated."""
 
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> Mapping[str, str]:
         """Return the server's whole environment: the caller's, without settings meant for the caller alone."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
-        return inherited | {"HOME": str(self.config.data)} | self.variables()
+        return {**inherited, "HOME": str(self.config.data), **self.variables()}

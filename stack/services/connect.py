@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from stack import artifacts
 from stack.config import HOST
 from stack.http import get_json
@@ -29,11 +31,12 @@ class ConnectWorker(Service):
         return self.name.replace("-", "_")
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return (self.port, f"{self.port}_jmx")
 
+    @override
     def prepare(self) -> None:
-        self._link_plugins()
         credentials = self.folder / "rest.credentials"
         self.user.write_file(credentials, f"pg2es={self.config.credentials['PG2ES_CONNECT_PASSWORD']}\n")
         self.user.write_file(
@@ -42,6 +45,7 @@ class ConnectWorker(Service):
         )
         self.user.write_file(self.folder / "worker.properties", format_properties(self.worker_settings()))
 
+    @override
     def command(self) -> Sequence[str | Path]:
         jmx = self.config.ports[f"{self.port}_jmx"]
         options = [
@@ -56,17 +60,19 @@ class ConnectWorker(Service):
         properties = self.folder / "worker.properties"
         return build_java_command(self.config.memory["connect"], self.main_class, properties, options=options)
 
+    @override
     def variables(self) -> Mapping[str, str]:
         """Connector configurations refer to the passwords as ${env:PG2ES_…}."""
         return self.config.service_environment()
 
+    @override
     def is_ready(self) -> bool:
         password = self.config.credentials["PG2ES_CONNECT_PASSWORD"]
-        url = self.config.url(self.port)
+        port = self.config.ports[self.port]
         # /health alone answers before the plugins are known, /connector-plugins before the worker has joined its group.
-        if get_json(f"{url}/health", "pg2es", password) is None:
+        if get_json(port, "/health", "pg2es", password) is None:
             return False
-        plugins = get_json(f"{url}/connector-plugins", "pg2es", password) or []
+        plugins = get_json(port, "/connector-plugins", "pg2es", password) or []
         return any(plugin["class"] == SOURCE_CLASS for plugin in plugins)
 
     def worker_settings(self) -> dict[str, str]:
@@ -78,7 +84,7 @@ class ConnectWorker(Service):
             "key.converter.schemas.enable": "false",
             "value.converter": _JSON_CONVERTER,
             "value.converter.schemas.enable": "false",
-            "plugin.path": str(self._plugins),
+            "plugin.path": f"{artifacts.require('plugins')},{artifacts.SINK_PLUGINS}",
             "plugin.discovery": "service_load",
             "config.providers": "env,file",
             "config.providers.env.class": f"{_PROVIDERS}.EnvVarConfigProvider",
@@ -91,23 +97,11 @@ class ConnectWorker(Service):
             "rest.extension.classes": f"{_REST_AUTH}.BasicAuthSecurityRestExtension",
         }
 
-    @property
-    def _plugins(self) -> Path:
-        return self.folder / "plugins"
-
-    def _link_plugins(self) -> None:
-        """Gather the plugins below one folder: Kafka Connect takes each sub-folder for one plugin."""
-        self.user.make_folder(self._plugins)
-        for target in (artifacts.require("plugins/debezium-connector-postgres"), artifacts.SINK_PLUGIN):
-            link = self._plugins / (target.name if target.parent.name == "plugins" else "pg2es-connect")
-            link.unlink(missing_ok=True)
-            if target.exists():
-                link.symlink_to(target)
-
 
 class DistributedWorker(ConnectWorker):
     """One of the two workers that share connectors; when one dies the other takes over within seconds."""
 
+    @override
     def worker_settings(self) -> dict[str, str]:
         return super().worker_settings() | {
             "group.id": "pg2es-connect",
@@ -133,5 +127,6 @@ class StandaloneWorker(ConnectWorker):
     on_demand = True
     main_class = "org.apache.kafka.connect.cli.ConnectStandalone"
 
+    @override
     def worker_settings(self) -> dict[str, str]:
         return super().worker_settings() | {"offset.storage.file.filename": str(self.folder / "offsets")}

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from stack import artifacts
 from stack.config import HOST
 from stack.http import get_json
@@ -42,9 +44,11 @@ class Elasticsearch(Service):
     """The search server: users `elastic` (superuser), `pg2es` (the batch side) and `pg2es_sink` (the stream)."""
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return ("elasticsearch", "elasticsearch_transport")
 
+    @override
     def prepare(self) -> None:
         for folder in ("data", "logs", "tmp"):
             self.user.make_folder(self.folder / folder)
@@ -57,9 +61,11 @@ class Elasticsearch(Service):
         flags = (self._home / "config" / "jvm.options").read_text().splitlines(keepends=True)
         self._write("jvm.options", "".join(flag for flag in flags if "Xlog:gc" not in flag and "ErrorFile" not in flag))
 
+    @override
     def command(self) -> Sequence[str | Path]:
         return [self._home / "bin" / "elasticsearch"]
 
+    @override
     def variables(self) -> Mapping[str, str]:
         heap = self.config.memory["elasticsearch"]
         return {
@@ -70,9 +76,10 @@ class Elasticsearch(Service):
             "ES_TMPDIR": str(self.folder / "tmp"),
         }
 
+    @override
     def is_ready(self) -> bool:
         password = self.config.credentials["PG2ES_ELASTICSEARCH_SUPERUSER_PASSWORD"]
-        health = get_json(f"{self.config.url('elasticsearch')}/_cluster/health", "elastic", password)
+        health = get_json(self.config.ports["elasticsearch"], "/_cluster/health", "elastic", password)
         return health is not None and health["status"] in {"green", "yellow"}
 
     @property

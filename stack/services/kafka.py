@@ -8,12 +8,14 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from typing_extensions import override
 
 from stack import artifacts
 from stack.config import CHECKOUT, HOST
 from stack.services.base import Service
 
-_SILENT = logging.Logger("librdkafka", level=logging.CRITICAL)
+_SILENT = logging.getLogger("stack.librdkafka")
+_SILENT.setLevel(logging.CRITICAL)
 
 
 def format_properties(settings: dict[str, str]) -> str:
@@ -21,7 +23,9 @@ def format_properties(settings: dict[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
-def build_java_command(heap: str, main_class: str, *arguments: str | Path, options: Sequence[str] = ()) -> list[str | Path]:
+def build_java_command(
+    heap: str, main_class: str, *arguments: str | Path, options: Sequence[str] = ()
+) -> list[str | Path]:
     """Return the command line of a program from Kafka's class path."""
     return [
         artifacts.find_java_home() / "bin" / "java",
@@ -40,9 +44,11 @@ class Kafka(Service):
     """The broker. Topics are made by name only: a typing error must not become a topic."""
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return ("kafka", "kafka_controller")
 
+    @override
     def prepare(self) -> None:
         broker, controller = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
         properties = self.user.write_file(
@@ -70,12 +76,16 @@ class Kafka(Service):
         )
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = self.config.credentials["KAFKA_CLUSTER_ID"]
-            arguments = ["format", "-t", cluster, "-c", properties]
-            self.user.run(build_java_command("128m", "kafka.tools.StorageTool", *arguments), self.environment())
+            format_storage = build_java_command(
+                "128m", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties
+            )
+            self.user.run(format_storage, self.environment())
 
+    @override
     def command(self) -> Sequence[str | Path]:
         return build_java_command(self.config.memory["kafka"], "kafka.Kafka", self._properties)
 
+    @override
     def is_ready(self) -> bool:
         address = f"{HOST}:{self.config.ports['kafka']}"
         client = AdminClient({"bootstrap.servers": address, "socket.timeout.ms": 2000}, logger=_SILENT)

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import psycopg
 from psycopg import sql
+from typing_extensions import override
 
 from stack import artifacts
 from stack.config import HOST
@@ -43,7 +44,7 @@ class Postgres(Service):
     """One PostgreSQL instance with password authentication, in UTC, reachable over TCP only."""
 
     superuser: ClassVar[str]
-    password_name: ClassVar[str]
+    credential: ClassVar[str]
     settings: ClassVar[dict[str, str]]
     # Fast shutdown: do not wait for clients to leave.
     stop_signal = SIGINT
@@ -56,8 +57,9 @@ class Postgres(Service):
     @property
     def password(self) -> str:
         """The superuser's password."""
-        return self.config.credentials[self.password_name]
+        return self.config.credentials[self.credential]
 
+    @override
     def prepare(self) -> None:
         binaries = ensure_binaries()
         if (self.folder / "PG_VERSION").exists():
@@ -83,6 +85,7 @@ class Postgres(Service):
         password_file.unlink()
         draft.rename(self.folder)
 
+    @override
     def command(self) -> Sequence[str | Path]:
         settings = self.settings | {
             "port": str(self.port),
@@ -94,6 +97,7 @@ class Postgres(Service):
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
         return [ensure_binaries() / "bin" / "postgres", "-D", self.folder, *options]
 
+    @override
     def is_ready(self) -> bool:
         try:
             with self.connect() as connection:
@@ -118,7 +122,7 @@ class SourceDatabase(Postgres):
     """The database server that pg2es reads from."""
 
     superuser = "postgres"
-    password_name = "PG2ES_POSTGRES_SUPERUSER_PASSWORD"
+    credential = "PG2ES_POSTGRES_SUPERUSER_PASSWORD"
     settings: ClassVar[dict[str, str]] = {
         "wal_level": "logical",
         "max_replication_slots": "20",
@@ -128,13 +132,16 @@ class SourceDatabase(Postgres):
     }
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return ("postgres",)
 
     @property
+    @override
     def port(self) -> int:
         return self.config.ports["postgres"]
 
+    @override
     def set_up(self) -> None:
         """Create the role `pg2es`, which may replicate and owns nothing."""
         password = sql.Literal(self.config.credentials["PG2ES_POSTGRES_PASSWORD"])
@@ -147,17 +154,20 @@ class AirflowDatabase(Postgres):
     """Airflow's metadata, apart from the source so that a test can kill the source alone."""
 
     superuser = "airflow"
-    password_name = "AIRFLOW_DB_PASSWORD"
+    credential = "AIRFLOW_DB_PASSWORD"
     settings: ClassVar[dict[str, str]] = {"max_connections": "200", "synchronous_commit": "off"}
 
     @property
+    @override
     def ports(self) -> tuple[str, ...]:
         return ("airflow_db",)
 
     @property
+    @override
     def port(self) -> int:
         return self.config.ports["airflow_db"]
 
+    @override
     def set_up(self) -> None:
         """Create the database `airflow`."""
         with self.connect() as connection:
