@@ -62,6 +62,9 @@ class Postgres(Service):
     @override
     def prepare(self) -> None:
         binaries = ensure_binaries()
+        # Nothing of this server runs when it is prepared. After a kill its pid may still be there as a zombie (in
+        # containers often for good), which PostgreSQL would take for a living postmaster.
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
         if (self.folder / "PG_VERSION").exists():
             return
         # Initialised aside and renamed: a cluster that was cut short is never taken for a whole one.
