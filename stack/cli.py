@@ -43,6 +43,13 @@ def down() -> None:
 
 
 @app.command()
+def clean() -> None:
+    """Stop every service and remove the stack's data."""
+    with _one_line_errors():
+        _build_stack().clean()
+
+
+@app.command()
 def start(service: Service) -> None:
     """Start one service, and wait until it is ready."""
     with _one_line_errors():

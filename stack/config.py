@@ -40,10 +40,15 @@ class StackConfig:
         """Folder of the pid files."""
         return self.data / "run"
 
+    @property
+    def credentials_file(self) -> Path:
+        """Holds the generated passwords; where it is, the folder is a stack's."""
+        return self.data / "secrets.env"
+
     @cached_property
     def credentials(self) -> Mapping[str, str]:
         """Generated passwords and keys, by name; made on first use."""
-        return load_credentials(self.data / "secrets.env")
+        return load_credentials(self.credentials_file)
 
     def environment(self) -> dict[str, str]:
         """Return every PG2ES_* variable: where the servers are and how to log in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -67,6 +68,12 @@ class Stack:
         }
         with self._lock():
             self._for_each(list(self.services.values()), needed_by, self._stop_one)
+
+    def clean(self) -> None:
+        """End every service and remove the data folder, passwords included."""
+        self.down()
+        if self.config.credentials_file.exists():
+            shutil.rmtree(self.config.data)
 
     def kill(self, name: str) -> None:
         """End one service as a crash would: SIGKILL to all of its processes."""
