@@ -54,8 +54,8 @@ class Meta:
         """The database that the generation was made from."""
         return Identity(self.system_identifier, self.timeline)
 
-    def with_fence(self, fence: str) -> "Meta":
-        """Return a copy that knows its start fence."""
+    def with_fence(self, fence: str | None) -> "Meta":
+        """Return a copy with this start fence; None: the stream has no position yet."""
         return replace(self, fence=fence)
 
     def to_mapping(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pg2es.core.table import Key, Table
 BUCKETS = 65_536
 """Buckets that ids are hashed into. Coarser groups are ranges of them."""
 
-# 62 bits of the SHA-256 of the document's bytes, as two halves that a double holds exactly: Elasticsearch sums in doubles.
+# 62 bits of the SHA-256 of the document's bytes, as two halves: Elasticsearch sums in doubles, and holds these exactly.
 _DIGEST = "('x' || encode(substring(sha256(convert_to(doc, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
 _BUCKET = f'(hashtextextended(id COLLATE "C", 0) & {BUCKETS - 1})'
 _MARK = (
@@ -55,12 +55,13 @@ class DocumentSql:
             if len(self.key.names) == 1
             else f"({names}) IN (SELECT * FROM unnest({arrays}))"
         )
+        operation = "CASE WHEN documents.source IS NULL THEN 'delete' ELSE 'index' END"
         return (
             f"WITH requested AS MATERIALIZED (\n"
             f"  SELECT DISTINCT {_id(self.key, 'k')} AS id FROM unnest({arrays}) AS k ({names})\n"
             f"), documents AS MATERIALIZED (\n{self._documents(self._root(predicate))}\n)\n"
             f"SELECT requested.id,\n"
-            f"  {_action("CASE WHEN documents.source IS NULL THEN 'delete' ELSE 'index' END", 'requested.id', version)},\n"
+            f"  {_action(operation, 'requested.id', version)} AS action,\n"
             f"  documents.source\n"
             f"FROM requested LEFT JOIN documents ON documents.id = requested.id"
         )

@@ -15,9 +15,6 @@ SET default_transaction_read_only = off;
 SET client_encoding = 'UTF8'"""
 """Settings of each session that reads documents: whatever changes the text of a value is pinned."""
 
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Said in full (rule 2): `default_transaction_isolation` must not decide."""
-
 IDENTITY = """\
 SELECT system_identifier::text,
   CASE WHEN pg_is_in_recovery() THEN 0
@@ -66,5 +63,8 @@ ORDER BY xact_start LIMIT 3"""
 
 BARRIER_PREFIX = "pg2es-barrier"
 
-BARRIER = f"SELECT pg_logical_emit_message(true, '{BARRIER_PREFIX}', $1)"
-"""Writes a marker into the WAL; `$1` is its text."""
+BARRIER = f"SELECT pg_logical_emit_message(true, '{BARRIER_PREFIX}', $1::text) - '0/0'::pg_lsn AS lsn"
+"""Writes a marker into the WAL and gives its LSN; `$1` is its text."""
+
+LANE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es backfill ' || $1::text), $2::int)"
+"""Waits for the lane `$2` of pipeline `$1`; the end of the session, however it comes, gives it back."""

@@ -1,0 +1,1 @@
+"""The sample shop: a database, its traffic, and the run that shows pg2es at work."""

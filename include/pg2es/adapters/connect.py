@@ -1,0 +1,152 @@
+"""The REST interface of Kafka Connect."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx
+
+from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable
+
+TIMEOUT_S = 90  # a worker answers 409 by itself while it rebalances; validating a config connects to the database
+
+State = Literal["RUNNING", "PAUSED", "STOPPED", "UNASSIGNED", "RESTARTING", "FAILED", "DESTROYED"]
+
+
+@dataclass(frozen=True)
+class ConnectorStatus:
+    """State of a connector and of its tasks; `trace` holds the first line of each failure."""
+
+    state: State
+    tasks: tuple[State, ...]
+    trace: tuple[str, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether the connector and all of its tasks (at least one) run."""
+        return self.state == "RUNNING" and bool(self.tasks) and all(task == "RUNNING" for task in self.tasks)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the connector or a task has failed."""
+        return self.state == "FAILED" or "FAILED" in self.tasks
+
+
+@dataclass(frozen=True)
+class ConnectCluster:
+    """One Connect cluster: several workers, tried in turn, or a standalone one."""
+
+    urls: tuple[str, ...]
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def list_connectors(self) -> list[str]:
+        """Return the names of all connectors."""
+        return list(self._call("GET", "/connectors"))
+
+    def config(self, name: str) -> dict[str, str] | None:
+        """Return a connector's configuration, None when there is no such connector."""
+        found = self._call("GET", f"/connectors/{name}/config", missing_ok=True)
+        return None if found is None else dict(found)
+
+    def status(self, name: str) -> ConnectorStatus | None:
+        """Return a connector's status, None when there is none (yet)."""
+        found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
+        if found is None:
+            return None
+        parts = [found["connector"], *found["tasks"]]
+        return ConnectorStatus(
+            found["connector"]["state"],
+            tuple(task["state"] for task in found["tasks"]),
+            tuple(_cause(part["trace"]) for part in parts if part.get("trace")),
+        )
+
+    def validate(self, name: str, config: dict[str, str]) -> None:
+        """Let the workers check a configuration; ConnectorError says which options are wrong and why."""
+        plugin = config["connector.class"].rsplit(".", 1)[-1]
+        found = self._call("PUT", f"/connector-plugins/{plugin}/config/validate", json={"name": name, **config})
+        wrong = [
+            f"{option['value']['name']}: {' '.join(option['value']['errors'])}"
+            for option in found["configs"]
+            if option["value"]["errors"]
+        ]
+        if wrong:
+            raise ConnectorError(f"Kafka Connect refuses the configuration of {name}: {'; '.join(wrong)}")
+
+    def create(self, name: str, config: dict[str, str], *, initial_state: str = "RUNNING") -> None:
+        """Create a connector in the given state."""
+        self._call("POST", "/connectors", json={"name": name, "config": config, "initial_state": initial_state})
+
+    def update(self, name: str, config: dict[str, str]) -> None:
+        """Create or change a connector."""
+        self._call("PUT", f"/connectors/{name}/config", json=config)
+
+    def stop(self, name: str) -> None:
+        """End the tasks of a connector and keep its configuration and offsets."""
+        self._call("PUT", f"/connectors/{name}/stop")
+
+    def pause(self, name: str) -> None:
+        """Let the tasks of a connector rest."""
+        self._call("PUT", f"/connectors/{name}/pause")
+
+    def resume(self, name: str) -> None:
+        """Start a stopped or paused connector."""
+        self._call("PUT", f"/connectors/{name}/resume")
+
+    def restart(self, name: str, *, only_failed: bool = True) -> None:
+        """Restart a connector and its tasks."""
+        self._call("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+
+    def remove(self, name: str) -> None:
+        """Delete a connector; it is no error when there is none."""
+        self._call("DELETE", f"/connectors/{name}", missing_ok=True)
+
+    def offsets(self, name: str) -> list[dict[str, Any]]:
+        """Return the committed offsets: everything before them is acknowledged."""
+        return list(self._call("GET", f"/connectors/{name}/offsets")["offsets"])
+
+    def alter_offsets(self, name: str, offsets: list[dict[str, Any]]) -> None:
+        """Set the offsets of a stopped connector."""
+        self._call("PATCH", f"/connectors/{name}/offsets", json={"offsets": offsets})
+
+    def reset_offsets(self, name: str) -> None:
+        """Forget the offsets of a stopped connector."""
+        self._call("DELETE", f"/connectors/{name}/offsets")
+
+    def _call(self, method: str, path: str, *, json: Any = None, missing_ok: bool = False) -> Any:
+        """Return the answer of the first worker that gives one."""
+        problems = []
+        auth = (self.user, self.password or "") if self.user else None
+        for url in self.urls:
+            try:
+                response = httpx.request(method, f"{url.rstrip('/')}{path}", json=json, auth=auth, timeout=TIMEOUT_S)
+            except httpx.TransportError as error:
+                problems.append(f"{url}: {error or type(error).__name__}")
+                continue
+            if response.status_code in (409, 500, 503):  # rebalancing, starting, or its leader is gone
+                problems.append(f"{url}: {_message(response)}")
+                continue
+            return self._read(response, f"{method} {path}", missing_ok=missing_ok)
+        raise ConnectUnavailable(f"No Kafka Connect worker could answer {method} {path}: {'; '.join(problems)}")
+
+    def _read(self, response: httpx.Response, what: str, *, missing_ok: bool) -> Any:
+        if response.status_code == 404 and missing_ok:
+            return None
+        if response.status_code in (401, 403):
+            raise AccessDenied(f"Kafka Connect refuses the login for {what}. Check connect.user and connect.password.")
+        if response.is_error:
+            raise ConnectorError(f"Kafka Connect answers {response.status_code} to {what}: {_message(response)}")
+        return response.json() if response.content else None
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:300]
+
+
+def _cause(trace: str) -> str:
+    """Return the line of a Java trace that says most: the innermost cause."""
+    lines = trace.splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return (causes[-1] if causes else lines[0]).strip()

@@ -1,0 +1,158 @@
+"""Elasticsearch: one client, errors in pg2es' words, and bulk requests judged item by item."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from elastic_transport.client_utils import DEFAULT
+from elasticsearch import (
+    ApiError,
+    AuthenticationException,
+    AuthorizationException,
+    Elasticsearch,
+    TransportError,
+)
+
+from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, GenerationError
+
+BULK_TIMEOUT = "5s"
+"""How long Elasticsearch may hold a bulk before applying it: short, so that none is applied long after it was given up
+(refresh protocol, rule 6)."""
+
+REQUEST_TIMEOUT_S = 60
+_OVERLOADED = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def open_client(urls: tuple[str, ...], user: str, password: str, ca_certificate: str | None) -> Elasticsearch:
+    """Return a client that neither retries nor hides an error: what to do again is decided by refresh."""
+    return Elasticsearch(
+        list(urls),
+        basic_auth=(user, password),
+        ca_certs=ca_certificate or DEFAULT,
+        request_timeout=REQUEST_TIMEOUT_S,
+        max_retries=0,
+        retry_on_timeout=False,
+    )
+
+
+@contextmanager
+def translate_errors(doing: str) -> Iterator[None]:
+    """Raise pg2es' errors for the client's; `doing` says what was tried."""
+    try:
+        yield
+    except AuthenticationException as error:
+        raise AccessDenied(f"Elasticsearch refuses the login while {doing}. Check user and password.") from error
+    except AuthorizationException as error:
+        raise AccessDenied(
+            f"Elasticsearch forbids {doing}: {_reason(error)}. Give the user's role the right."
+        ) from error
+    except ApiError as error:
+        if error.status_code in _OVERLOADED:
+            raise ElasticsearchUnavailable(f"Elasticsearch cannot do it now, {doing}: {_reason(error)}") from error
+        raise GenerationError(f"Elasticsearch refuses {doing}: {_reason(error)}") from error
+    except TransportError as error:
+        raise ElasticsearchUnavailable(
+            f"Elasticsearch cannot be reached while {doing} ({type(error).__name__}: {error.message}); is it up?"
+        ) from error
+
+
+class Verdict(StrEnum):
+    """What became of one item of a bulk request."""
+
+    WRITTEN = "written"
+    CONFLICT = "conflict"  # a newer version is there already: done (rule 5)
+    AGAIN = "again"  # may pass later: refresh the root again, with a new version
+    REJECTED = "rejected"  # for what the document contains
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A document that Elasticsearch refuses."""
+
+    id: str
+    error: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"document {self.id}: {self.error}: {self.reason}"
+
+
+@dataclass
+class BulkOutcome:
+    """Counts over the items of bulk requests. `again` holds a reason for each item that was not acknowledged."""
+
+    written: int = 0
+    conflicts: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+
+    def add(self, other: "BulkOutcome") -> None:
+        """Add the counts of another outcome."""
+        self.written += other.written
+        self.conflicts += other.conflicts
+        self.rejected.extend(other.rejected)
+        self.again.extend(other.again)
+
+
+def send_bulk(client: Elasticsearch, index: str, body: bytes, items: int) -> BulkOutcome:
+    """Send ready NDJSON lines, `items` actions, and judge each item alone.
+
+    Raises ElasticsearchUnavailable when the request as a whole was not answered or not accepted.
+    """
+    with translate_errors(f"writing to {index}"):
+        response = client.perform_request(
+            "POST",
+            f"/{index}/_bulk",
+            params={"timeout": BULK_TIMEOUT, "filter_path": "errors,items.*._id,items.*.status,items.*.error"},
+            headers={"accept": "application/json", "content-type": "application/x-ndjson"},
+            body=body,
+        ).body
+    if not response["errors"]:
+        return BulkOutcome(written=items)
+    outcome = BulkOutcome()
+    for item in response["items"]:
+        _judge(next(iter(item.values())), outcome)
+    return outcome
+
+
+def judge(status: int) -> Verdict:
+    """Return what an item's status means. A delete that finds nothing (404) is done."""
+    if status < 300 or status == 404:
+        return Verdict.WRITTEN
+    if status == 409:
+        return Verdict.CONFLICT
+    return Verdict.AGAIN if status in _OVERLOADED else Verdict.REJECTED
+
+
+def _judge(item: dict[str, Any], outcome: BulkOutcome) -> None:
+    verdict = judge(item["status"])
+    if verdict is Verdict.WRITTEN:
+        outcome.written += 1
+    elif verdict is Verdict.CONFLICT:
+        outcome.conflicts += 1
+    else:
+        error = item.get("error", {})
+        cause = error.get("caused_by", {}).get("reason", "")
+        reason = error.get("reason", "") + (f" ({cause})" if cause else "")
+        if error.get("type") == "index_not_found_exception":
+            raise GenerationError(f"{reason}: the generation was removed while it was written. Run the backfill again.")
+        if verdict is Verdict.AGAIN:
+            outcome.again.append(f"{error.get('type')}: {reason}")
+        else:
+            outcome.rejected.append(Rejection(item["_id"], str(error.get("type")), reason))
+
+
+def _reason(error: ApiError) -> str:
+    body = error.body
+    if isinstance(body, (bytes, str)):
+        try:
+            body = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return str(body)[:300]
+    found = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(found, dict):
+        return f"{found.get('type')}: {found.get('reason')}"
+    return str(found)[:300]

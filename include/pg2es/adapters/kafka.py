@@ -1,0 +1,80 @@
+"""Kafka: topics and offsets."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
+
+from pg2es.core.errors import KafkaUnavailable
+
+TIMEOUT_S = 30
+
+Partition = tuple[str, int]
+"""A topic and the number of one of its partitions."""
+
+
+@dataclass(frozen=True)
+class KafkaAccess:
+    """Where Kafka is. The properties may hold secrets and stay out of `repr`."""
+
+    bootstrap: str
+    properties: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def admin(self) -> AdminClient:
+        """Return a client for topics and offsets."""
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, **self.properties})
+
+
+@contextmanager
+def _translate_errors(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        raise KafkaUnavailable(f"Kafka: {doing} failed: {error.args[0]}. Are the brokers up?") from error
+
+
+def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
+    """Create the topics (name → partitions) that are missing and return their names."""
+    with _translate_errors("creating topics"):
+        config = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+        missing = set(topics) - set(admin.list_topics(timeout=TIMEOUT_S).topics)
+        created = []
+        futures: dict[str, Future[None]] = (
+            admin.create_topics(
+                [NewTopic(name, topics[name], replication_factor, config=config) for name in sorted(missing)]
+            )
+            if missing
+            else {}
+        )
+        for name, future in futures.items():
+            try:
+                future.result(TIMEOUT_S)
+                created.append(name)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
+                    raise
+        return created
+
+
+def end_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
+    """Return the offset behind the last record of each partition of the topics."""
+    with _translate_errors("reading offsets"):
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        missing = [topic for topic in topics if topic not in known]
+        if missing:
+            raise KafkaUnavailable(f"Kafka has no topic {', '.join(missing)}; deploy the connectors first.")
+        partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        futures = admin.list_offsets(dict.fromkeys(partitions, latest))
+        return {(p.topic, p.partition): future.result(TIMEOUT_S).offset for p, future in futures.items()}
+
+
+def committed_offsets(admin: AdminClient, group: str) -> dict[Partition, int]:
+    """Return the offsets that a consumer group has committed."""
+    with _translate_errors(f"reading the offsets of group {group}"):
+        future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
+        found = future.result(TIMEOUT_S).topic_partitions or []
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}

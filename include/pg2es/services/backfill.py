@@ -1,0 +1,227 @@
+"""The backfill of a pipeline, in steps that each look at the world and do what is left.
+
+    prepare ──▶ plan ──▶ copy_chunk × N ──▶ finish
+                (ctid ranges, mapped tasks)  settings, refresh, sweep, counts, report
+
+Each step may be killed and run again. What a chunk wrote stays right: the stream goes on beside it, and whoever read
+later wins, by version.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pg2es.adapters import indices
+from pg2es.adapters.catalog import read_filenode, read_relations
+from pg2es.adapters.postgres import Session, fetch_one, translate_errors
+from pg2es.core.chunks import BlockRange, Chunk, plan_chunks
+from pg2es.core.errors import DocumentsRejected, DriftFound, TableRewritten
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.sql import protocol
+from pg2es.services.barrier import pass_barrier
+from pg2es.services.clients import Clients, read_tables
+from pg2es.services.compare import sweep
+from pg2es.services.connectors import ensure_sink, ensure_source, restart_stream
+from pg2es.services.fence import wait_for_fence
+from pg2es.services.generations import (
+    begin_build,
+    ensure_generation,
+    finish_build,
+    require_live_generation,
+)
+from pg2es.services.refresh import SLICE_BYTES, Refresher, Slice, Target
+
+log = logging.getLogger(__name__)
+
+SAMPLE = 20
+"""Rejected documents that a result names one by one."""
+
+_FIRST_SLICE_BLOCKS = 64
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What the copy of one chunk did; small JSON between tasks."""
+
+    rows: int
+    bytes: int
+    written: int
+    conflicts: int
+    rejected: int
+    samples: tuple[str, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as what Airflow hands from task to task."""
+        return {**self.__dict__, "samples": list(self.samples)}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The generation that is filled, and whether it was empty when the backfill began."""
+
+    index: str
+    was_empty: bool
+
+
+def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
+    """Make sure of generation, alias and running stream, and wait for the start fence."""
+    source = clients.project.source_of(pipeline)
+    ensure_source(clients, source)
+    with clients.session(source) as session:
+        generation = ensure_generation(clients.elasticsearch, session, read_tables(session, pipeline))
+        if generation.meta.fence is not None:
+            generation = restart_stream(clients, generation)
+        generation = ensure_sink(clients, pipeline, generation)
+        wait_for_fence(session, generation.meta.fence or "")
+    return Prepared(generation.index, begin_build(clients.elasticsearch, generation))
+
+
+def plan(clients: Clients, pipeline: Pipeline, count: int | None) -> list[Chunk]:
+    """Return the chunks of the root table as it is now."""
+    with clients.session(clients.project.source_of(pipeline)) as session:
+        return plan_chunks(read_relations(session, pipeline.table), count)
+
+
+def copy_chunk(clients: Clients, pipeline: Pipeline, chunk: Chunk, lane: int) -> ChunkResult:
+    """Copy one chunk. At any time at most one chunk of each `lane` of a pipeline is copied: others wait here.
+
+    Raises TableRewritten when the table's rows moved to another file since the plan; see `Refresher.copy` for the rest.
+    """
+    started = time.monotonic()
+    with clients.session(clients.project.source_of(pipeline)) as session:
+        fetch_one(session, protocol.LANE_LOCK, pipeline.name, lane)
+        _check_not_rewritten(session, chunk)
+        generation = require_live_generation(clients.elasticsearch, pipeline)
+        target = Target(generation.index, generation.meta, read_tables(session, pipeline).sql)
+        slicer = _Slicer(session, chunk.blocks)
+        result = Refresher(session, clients.elasticsearch, target).copy(slicer.slices(), slicer.learn)
+        _check_not_rewritten(session, chunk)
+    outcome = result.outcome
+    return ChunkResult(
+        rows=result.rows,
+        bytes=result.bytes,
+        written=outcome.written,
+        conflicts=outcome.conflicts,
+        rejected=len(outcome.rejected),
+        samples=tuple(str(rejection) for rejection in outcome.rejected[:SAMPLE]),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a whole backfill did."""
+
+    pipeline: str
+    index: str
+    chunks: int
+    rows: int
+    bytes: int
+    written: int
+    conflicts: int
+    rejected: int
+    samples: tuple[str, ...]
+    swept: int
+    documents: int
+    expected: int
+    seconds: float
+    docs_per_s: int
+
+    def __str__(self) -> str:
+        return (
+            f"Backfill of {self.pipeline} into {self.index}: {self.rows:,} rows in {self.chunks} chunks, "
+            f"{self.seconds:,.1f} s, {self.docs_per_s:,} docs/s; {self.written:,} written, "
+            f"{self.conflicts:,} already newer, {self.rejected:,} rejected, {self.swept:,} swept; "
+            f"the index has {self.documents:,} documents, PostgreSQL {self.expected:,}."
+        )
+
+
+def finish(
+    clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk], results: list[dict[str, Any]], seconds: float
+) -> Summary:
+    """Put settings back, sweep what PostgreSQL lacks, and count both sides behind a barrier.
+
+    An index that was not empty may hold documents whose rows went away while nobody listened: a backfill never deletes,
+    so it ends with a sweep (refresh protocol, rule 10).
+    """
+    generation = require_live_generation(clients.elasticsearch, pipeline)
+    finish_build(clients.elasticsearch, pipeline, generation)
+    with clients.session(clients.project.source_of(pipeline)) as session:
+        _check_same_relations(session, pipeline, chunks)
+        swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
+        pass_barrier(clients, pipeline, generation)
+        with translate_errors(f"Pipeline {pipeline.name}"):
+            expected = int(fetch_one(session, read_tables(session, pipeline).sql.count())[0])
+    documents = indices.count_documents(clients.elasticsearch, generation.index)
+    total = {name: sum(result[name] for result in results) for name in ("rows", "bytes", "written", "conflicts", "rejected")}
+    return Summary(
+        pipeline=pipeline.name,
+        index=generation.index,
+        chunks=len(chunks),
+        samples=tuple(sample for result in results for sample in result["samples"])[:SAMPLE],
+        swept=swept,
+        documents=documents,
+        expected=expected,
+        seconds=round(seconds, 3),
+        docs_per_s=round(total["rows"] / seconds) if seconds else 0,
+        **total,
+    )
+
+
+def check(summary: Summary, *, settled: bool) -> None:
+    """Raise DocumentsRejected or, when nothing changed in between (`settled`), DriftFound if the counts differ."""
+    if summary.rejected:
+        raise DocumentsRejected(
+            f"Elasticsearch refused {summary.rejected:,} documents of pipeline {summary.pipeline}; all others are there. "
+            f"Correct the mapping or the document SQL, then run the backfill again. First: {summary.samples[0]}"
+        )
+    if settled and summary.documents != summary.expected:
+        raise DriftFound(
+            f"Index {summary.index} has {summary.documents:,} documents, PostgreSQL {summary.expected:,}. "
+            f"Run `pg2es verify {summary.pipeline}` to see which differ."
+        )
+
+
+class _Slicer:
+    """Divides a chunk's block range into slices of about SLICE_BYTES, learning from each how large the documents are."""
+
+    def __init__(self, session: Session, blocks: BlockRange) -> None:
+        self._session = session
+        self._blocks = blocks
+        self._size = _FIRST_SLICE_BLOCKS
+
+    def slices(self) -> Iterator[BlockRange]:
+        """Give half-open slices in order; the last of an open-ended range is open-ended too."""
+        relation, first, end = self._blocks.relation, self._blocks.first, self._blocks.end
+        while True:
+            known_end = self._end_now() if end is None else end
+            last = first + self._size >= known_end
+            yield BlockRange(relation, first, end if last else first + self._size)
+            if last:
+                return
+            first += self._size
+
+    def learn(self, read: Slice) -> None:
+        """Aim the next slice at SLICE_BYTES, at most four times the last one."""
+        fitting = self._size * SLICE_BYTES // max(read.bytes, 1)
+        self._size = max(1, min(fitting, self._size * 4))
+
+    def _end_now(self) -> int:
+        blocks = {relation.name: relation.blocks for relation in read_relations(self._session, self._blocks.relation)}
+        return blocks.get(self._blocks.relation, 0)
+
+
+def _check_not_rewritten(session: Session, chunk: Chunk) -> None:
+    if read_filenode(session, chunk.blocks.relation) != chunk.filenode:
+        raise TableRewritten(chunk.blocks.relation)
+
+
+def _check_same_relations(session: Session, pipeline: Pipeline, chunks: list[Chunk]) -> None:
+    """A rewrite behind a finished chunk, or a partition that came or went, is seen when all are done."""
+    planned = {chunk.blocks.relation: chunk.filenode for chunk in chunks}
+    now = {relation.name: relation.filenode for relation in read_relations(session, pipeline.table)}
+    if now != planned:
+        raise TableRewritten(pipeline.table)

@@ -1,0 +1,99 @@
+"""The barrier: everything committed before now has been handled. No clocks.
+
+    marker into the WAL ──▶ the source's committed offset is behind it ──▶ ends of the sink's topics
+                                                                               │
+               _refresh ◀── the sink's committed offsets have reached them ◀───┘
+
+The source's offsets are those that Kafka Connect has committed: it commits one only when every record before it is
+acknowledged by Kafka. That the marker itself arrived in its topic proves less: records of other partitions are sent
+in requests of their own and may come later (tests/integration/test_barrier.py measures it).
+"""
+
+import logging
+import uuid
+
+from pg2es.adapters import indices, kafka
+from pg2es.adapters.postgres import Session, fetch_one, translate_errors
+from pg2es.core.errors import ConnectorError, TransientError
+from pg2es.core.generation import sink_connector
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.source import Source
+from pg2es.core.sql import protocol
+from pg2es.services.clients import Clients
+from pg2es.services.generations import Generation
+from pg2es.services.waiting import wait_for
+
+log = logging.getLogger(__name__)
+
+BARRIER_TIMEOUT_S = 600
+
+
+class BarrierTimeout(TransientError):
+    """The stream did not reach the barrier in time."""
+
+
+def pass_barrier(
+    clients: Clients, pipeline: Pipeline, generation: Generation, timeout_s: float = BARRIER_TIMEOUT_S
+) -> None:
+    """Return when every change committed before this call is searchable in the generation.
+
+    Raises ConnectorError when the source or the sink has failed, BarrierTimeout when the stream is too slow.
+    """
+    source = clients.project.source_of(pipeline)
+    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
+        lsn = write_marker(session)
+    _wait_for_source(clients, source, lsn, timeout_s)
+    sink = sink_connector(generation.index)
+    config = clients.connect.config(sink)
+    if config is None:
+        raise ConnectorError(f"There is no sink {sink}; run the DAG connectors to deploy it.")
+    ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
+    _wait_for_sink(clients, sink, ends, timeout_s)
+    indices.refresh_index(clients.elasticsearch, generation.index)
+
+
+def write_marker(session: Session) -> int:
+    """Write a marker into the WAL and return its LSN. It is transactional, so it is on disk when this returns."""
+    return int(fetch_one(session, protocol.BARRIER, str(uuid.uuid4()))[0])
+
+
+def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: float) -> None:
+    def reached() -> bool:
+        _check_alive(clients, source.connector)
+        return any(entry["offset"].get("lsn", 0) >= lsn for entry in clients.connect.offsets(source.connector))
+
+    wait_for(
+        reached,
+        timeout_s=timeout_s,
+        on_timeout=lambda: BarrierTimeout(
+            f"Connector {source.connector} did not bring LSN {lsn} into Kafka within {timeout_s:.0f} s; "
+            f"it runs, so look at its lag: a very long transaction holds back everything behind it."
+        ),
+    )
+
+
+def _wait_for_sink(clients: Clients, sink: str, ends: dict[kafka.Partition, int], timeout_s: float) -> None:
+    def behind() -> int:
+        committed = kafka.committed_offsets(clients.kafka, f"connect-{sink}")
+        return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+
+    def reached() -> bool:
+        _check_alive(clients, sink)
+        return behind() == 0
+
+    wait_for(
+        reached,
+        timeout_s=timeout_s,
+        on_timeout=lambda: BarrierTimeout(
+            f"Sink {sink} is {behind():,} records behind after {timeout_s:.0f} s; "
+            f"look at its log and at the load of Elasticsearch, then run this again."
+        ),
+    )
+
+
+def _check_alive(clients: Clients, name: str) -> None:
+    status = clients.connect.status(name)
+    if status is None:
+        raise ConnectorError(f"There is no connector {name}; run the DAG connectors to deploy it.")
+    if status.failed:
+        raise ConnectorError(f"Connector {name} has failed: {'; '.join(status.trace)}")

@@ -1,0 +1,90 @@
+"""Clients of the servers that a project names, made when they are first needed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+from elasticsearch import Elasticsearch
+
+from pg2es.adapters.catalog import read_table
+from pg2es.adapters.connect import ConnectCluster
+from pg2es.adapters.elasticsearch import open_client
+from pg2es.adapters.kafka import KafkaAccess
+from pg2es.adapters.postgres import PostgresAccess, Session, open_session
+from pg2es.core.errors import ConfigError
+from pg2es.core.files import resolve_fields
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.project import Project
+from pg2es.core.source import Source
+from pg2es.core.sql.documents import DocumentSql
+from pg2es.core.table import Table, key_of
+
+
+@dataclass(frozen=True)
+class PipelineTables:
+    """A pipeline together with what the catalog says about its tables."""
+
+    pipeline: Pipeline
+    sql: DocumentSql
+    related: dict[str, Table]
+
+
+def read_tables(session: Session, pipeline: Pipeline) -> PipelineTables:
+    """Return the pipeline's tables; CatalogError names what is missing."""
+    root = read_table(session, pipeline.table)
+    related = {entry.table: read_table(session, entry.table) for entry in pipeline.related}
+    return PipelineTables(pipeline, DocumentSql(pipeline, root, key_of(root, pipeline.key)), related)
+
+
+class Clients:
+    """The servers of a project.
+
+    `access` overrides how a source is reached: Airflow passes one that knows its connections. It returns None where it
+    knows nothing.
+    """
+
+    def __init__(self, project: Project, access: Callable[[Source], PostgresAccess | None] | None = None) -> None:
+        self.project = project
+        self._access = access
+
+    def postgres(self, source: Source) -> PostgresAccess:
+        """Return how a source's database is reached."""
+        if self._access and (found := self._access(source)):
+            return found
+        file = self.project.source_file(source)
+        values = resolve_fields(source.postgres, file, "postgres.")
+        if not values["port"].isdigit():
+            raise ConfigError(file, "postgres.port", f"expected a number, found {values['port']!r}")
+        return PostgresAccess(**{**values, "port": int(values["port"])})
+
+    @contextmanager
+    def session(self, source: Source) -> Iterator[Session]:
+        """Give a session in a source's database."""
+        with open_session(self.postgres(source)) as session:
+            yield session
+
+    @cached_property
+    def elasticsearch(self) -> Elasticsearch:
+        """The client of the batch jobs' user."""
+        values = resolve_fields(self.project.platform.elasticsearch, self._file, "elasticsearch.")
+        return open_client(values["urls"], values["user"], values["password"], values["ca_certificate"])
+
+    @cached_property
+    def kafka(self) -> AdminClient:
+        """The client for topics and offsets."""
+        settings = self.project.platform.kafka
+        values = resolve_fields(settings, self._file, "kafka.")
+        return KafkaAccess(values["bootstrap"], values["properties"]).admin()
+
+    @cached_property
+    def connect(self) -> ConnectCluster:
+        """The Connect cluster."""
+        values = resolve_fields(self.project.platform.connect, self._file, "connect.")
+        return ConnectCluster(values["urls"], values["user"], values["password"])
+
+    @property
+    def _file(self) -> Path:
+        return self.project.platform_file

@@ -1,0 +1,284 @@
+"""From the files to running connectors: publication, slot, topics, the Debezium source, one sink for each generation.
+
+Order matters: the publication before the slot (Debezium needs it at the slot's position), the slot before the source,
+the source before a sink, a sink's offsets before the start fence, the fence before the first write.
+"""
+
+import logging
+from typing import Any
+
+from psycopg import sql
+
+from pg2es.adapters import indices, kafka
+from pg2es.adapters.postgres import Session, read_identity, translate_errors
+from pg2es.core import connectors as render
+from pg2es.core.errors import ConnectorError, ConnectUnavailable, GenerationError
+from pg2es.core.files import resolve_fields
+from pg2es.core.generation import sink_connector
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.source import Source
+from pg2es.core.sql import catalog
+from pg2es.services.clients import Clients, PipelineTables, read_tables
+from pg2es.services.fence import take_fence
+from pg2es.services.generations import Generation, live_generation
+from pg2es.services.waiting import wait_for
+
+log = logging.getLogger(__name__)
+
+RUNNING_TIMEOUT_S = 120
+_START_OVER = "Remove the connectors (DAG connectors, action remove), deploy them, and run the backfills."
+RETENTION_MS = 7 * 24 * 3600 * 1000
+"""How long topics keep events: so long may a sink be away. A sink that comes later fails; it does not skip."""
+
+
+def ensure_source(clients: Clients, source: Source) -> None:
+    """Bring publication, slot, topics and the Debezium connector of a source to what the files say.
+
+    Raises ConnectorError when Connect refuses the configuration, the connector fails, or the slot is gone while the
+    connector exists: changes since then are lost to the stream, and only a backfill brings them.
+    """
+    pipelines = clients.project.pipelines_of(source)
+    if not pipelines:
+        raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
+    with clients.session(source) as session:
+        read_identity(session)
+        tables = [read_tables(session, pipeline) for pipeline in pipelines]
+        captured = render.captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
+        _ensure_publication(session, source, [entry.table.name for entry in captured])
+        _ensure_slot(session, clients, source)
+    _ensure_topics(clients, source, [entry.table.name for entry in captured])
+    config = render.source_config(source, captured, _resolved_postgres(clients, source))
+    _deploy(clients, source.connector, config)
+
+
+def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> Generation:
+    """Bring the sink of a generation to what the files say, and return the generation with its start fence.
+
+    A generation without a fence has no stream yet: its sink is made STOPPED, its offsets are set to the end of the
+    topics, the fence is taken, and only then it runs. Raises GenerationError when a generation had a sink that is gone:
+    it missed changes, so the generation must be backfilled (`restart_stream` first).
+    """
+    source = clients.project.source_of(pipeline)
+    name = sink_connector(generation.index)
+    with clients.session(source) as session:
+        config = _sink_config(clients, source, read_tables(session, pipeline), generation, session)
+        clients.connect.validate(name, config)
+        if generation.meta.fence is None:
+            return _start_stream(clients, session, generation, config)
+    if clients.connect.config(name) is None:
+        raise GenerationError(
+            f"The sink {name} of the live generation is gone, so its index misses changes. "
+            f"Run the DAG backfill_{pipeline.name}: it makes the sink anew and reads every row again."
+        )
+    _deploy(clients, name, config)
+    return generation
+
+
+def restart_stream(clients: Clients, generation: Generation) -> Generation:
+    """Forget the stream position of a generation whose sink is gone, so that `ensure_sink` begins a new one."""
+    if clients.connect.config(sink_connector(generation.index)) is not None:
+        return generation
+    forgotten = Generation(generation.index, generation.meta.with_fence(None))
+    indices.write_meta(clients.elasticsearch, generation.index, forgotten.meta)
+    return forgotten
+
+
+def deploy(clients: Clients, source: Source) -> list[str]:
+    """Deploy the source's connector and the sinks of all live generations; return the connectors' names."""
+    ensure_source(clients, source)
+    deployed = [source.connector]
+    for pipeline in clients.project.pipelines_of(source):
+        live = live_generation(clients.elasticsearch, pipeline)
+        if live is None:
+            log.info("Pipeline %s has no generation yet: its backfill will make one, and its sink", pipeline.name)
+            continue
+        ensure_sink(clients, pipeline, live)
+        deployed.append(sink_connector(live.index))
+    return deployed
+
+
+def remove(clients: Clients, source: Source) -> list[str]:
+    """Remove the source's connector, its sinks, the slot and the publication; indices stay. Return what was removed."""
+    sinks = [
+        sink_connector(index)
+        for pipeline in clients.project.pipelines_of(source)
+        for index in indices.list_generations(clients.elasticsearch, pipeline.alias).values()
+    ]
+    existing = set(clients.connect.list_connectors())
+    removed = [name for name in [*sinks, source.connector] if name in existing]
+    for name in removed:
+        _remove_connector(clients, name)
+    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
+        wait_for(
+            lambda: _slot_is_free(session, source),
+            timeout_s=RUNNING_TIMEOUT_S,
+            on_timeout=lambda: ConnectorError(f"Slot {source.slot} is still in use by another process; end it first."),
+        )
+        session.execute(catalog.DROP_SLOT, [source.slot])
+        session.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(source.publication)).as_string())
+    return removed
+
+
+def wait_until_running(clients: Clients, name: str) -> None:
+    """Wait until a connector and its tasks run; ConnectorError with the cause when one fails."""
+
+    def running() -> bool:
+        status = clients.connect.status(name)
+        if status and status.failed:
+            raise ConnectorError(f"Connector {name} has failed: {'; '.join(status.trace)}")
+        return status is not None and status.running
+
+    wait_for(
+        running,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(
+            f"Connector {name} does not run after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
+        ),
+    )
+
+
+def _deploy(clients: Clients, name: str, config: render.Config) -> None:
+    current = clients.connect.config(name)
+    if current is None or {**current, "name": name} != {**config, "name": name}:
+        clients.connect.validate(name, config)
+        log.info("%s connector %s: %s", "Changing" if current else "Creating", name, render.masked(config))
+        clients.connect.update(name, config)
+    status = clients.connect.status(name)
+    if status and status.state in ("STOPPED", "PAUSED"):
+        clients.connect.resume(name)
+    elif status and status.failed:
+        clients.connect.restart(name)
+    wait_until_running(clients, name)
+
+
+def _start_stream(clients: Clients, session: Session, generation: Generation, config: render.Config) -> Generation:
+    name = sink_connector(generation.index)
+    if clients.connect.config(name) is not None:  # of a run that was killed before the fence: nothing was written
+        _remove_connector(clients, name)
+    clients.connect.create(name, config, initial_state="STOPPED")
+    _wait_for_state(clients, name, "STOPPED")
+    ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
+    clients.connect.alter_offsets(name, render.start_offsets(ends))
+    fenced = Generation(generation.index, generation.meta.with_fence(take_fence(session)))
+    indices.write_meta(clients.elasticsearch, generation.index, fenced.meta)
+    clients.connect.resume(name)
+    wait_until_running(clients, name)
+    return fenced
+
+
+def _remove_connector(clients: Clients, name: str) -> None:
+    """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
+    clients.connect.stop(name)
+    _wait_for_state(clients, name, "STOPPED")
+    clients.connect.reset_offsets(name)
+    clients.connect.remove(name)
+    wait_for(
+        lambda: clients.connect.config(name) is None,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not gone after {RUNNING_TIMEOUT_S} s."),
+    )
+
+
+def _wait_for_state(clients: Clients, name: str, state: str) -> None:
+    def reached() -> bool:
+        status = clients.connect.status(name)
+        return status is not None and status.state == state and not status.tasks
+
+    wait_for(
+        reached,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not {state} after {RUNNING_TIMEOUT_S} s."),
+    )
+
+
+def _ensure_publication(session: Session, source: Source, tables: list[str]) -> None:
+    """Create the publication or add the tables that it lacks; one more table in it does no harm and stays."""
+    publication = sql.Identifier(source.publication)
+    wanted = sql.SQL(", ").join(sql.Identifier(*name.split(".", 1)) for name in tables)
+    with translate_errors(f"Publication {source.publication}"):
+        found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
+        if found is None:
+            statement = sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH (publish_via_partition_root = true)")
+            session.execute(statement.format(publication, wanted).as_string())
+            return
+        via_root, all_operations, published = found
+        if not via_root or not all_operations:
+            statement = sql.SQL(
+                "ALTER PUBLICATION {} SET (publish_via_partition_root = true,"
+                " publish = 'insert, update, delete, truncate')"
+            )
+            session.execute(statement.format(publication).as_string())
+        missing = [name for name in tables if name not in published]
+        if missing:
+            added = sql.SQL(", ").join(sql.Identifier(*name.split(".", 1)) for name in missing)
+            session.execute(sql.SQL("ALTER PUBLICATION {} ADD TABLE {}").format(publication, added).as_string())
+
+
+def _ensure_slot(session: Session, clients: Clients, source: Source) -> None:
+    with translate_errors(f"Slot {source.slot}"):
+        found = session.execute(catalog.SLOT, [source.slot]).fetchone()
+        if found is None:
+            if clients.connect.config(source.connector) is not None:
+                raise ConnectorError(
+                    f"Slot {source.slot} is gone while connector {source.connector} exists: changes since then are "
+                    f"lost to the stream. {_START_OVER}"
+                )
+            session.execute(catalog.create_slot(session.info.server_version), [source.slot])
+            return
+        plugin, database, _, wal_status, invalidation = found
+        if plugin != "pgoutput" or database != session.info.dbname:
+            raise ConnectorError(
+                f"Slot {source.slot} belongs to database {database} and plugin {plugin}; choose another `slot`."
+            )
+        if wal_status == "lost" or invalidation:
+            raise ConnectorError(
+                f"Slot {source.slot} has lost the WAL it needs ({invalidation or wal_status}): changes are lost to the "
+                f"stream. {_START_OVER}"
+            )
+
+
+def _slot_is_free(session: Session, source: Source) -> bool:
+    found = session.execute(catalog.SLOT, [source.slot]).fetchone()
+    return found is None or not found[2]
+
+
+def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
+    topics = {source.topic_of(table): source.topic_partitions for table in tables}
+    topics |= {source.message_topic: 1, source.dead_letter_topic: 1, f"__debezium-heartbeat.{source.topic_prefix}": 1}
+    created = kafka.ensure_topics(
+        clients.kafka, topics, clients.project.platform.kafka.replication_factor, RETENTION_MS
+    )
+    if created:
+        log.info("Created topics %s", ", ".join(created))
+
+
+def _sink_config(
+    clients: Clients, source: Source, tables: PipelineTables, generation: Generation, session: Session
+) -> render.Config:
+    platform = clients.project.platform
+    access = clients.postgres(source)
+    elasticsearch = resolve_fields(platform.elasticsearch, clients.project.platform_file, "elasticsearch.")
+    target = render.SinkTarget(
+        postgres_url=access.jdbc_url,
+        postgres_user=access.user,
+        postgres_password=source.postgres.password,
+        elasticsearch_urls=elasticsearch["urls"],
+        elasticsearch_user=elasticsearch["sink_user"],
+        elasticsearch_password=platform.elasticsearch.sink_password,
+        ca_certificate=elasticsearch["ca_certificate"],
+    )
+    return render.sink_config(
+        tables.pipeline, source, platform, generation.index, tables.sql, tables.related, target,
+        session.info.server_version,
+    )  # fmt: skip
+
+
+def _resolved_postgres(clients: Clients, source: Source) -> dict[str, Any]:
+    access = clients.postgres(source)
+    return {
+        "host": access.host,
+        "port": str(access.port),
+        "database": access.database,
+        "user": access.user,
+        "sslmode": access.sslmode,
+    }

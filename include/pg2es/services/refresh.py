@@ -1,0 +1,239 @@
+"""refresh(roots) in batches: read documents at a version, write them, and again until each is acknowledged.
+
+    BEGIN ── version V ── COPY documents ── flush ── COMMIT ──▶ _bulk, _bulk, …  (several in flight)
+                ▲                                                   │
+                └────────── not acknowledged: a new version ◀───────┘
+
+A range is read in slices of a few MiB, each with a version of its own, so memory is the same for any range, and nothing
+is written before the transaction that read it has committed (refresh protocol, steps 2 to 5).
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import orjson
+import psycopg
+from elasticsearch import Elasticsearch
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from pg2es.adapters.elasticsearch import BulkOutcome, Rejection, send_bulk
+from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, read_identity, translate_errors
+from pg2es.core.chunks import BlockRange
+from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, IdentityMismatch
+from pg2es.core.generation import Meta
+from pg2es.core.sql import protocol
+from pg2es.core.sql.documents import DocumentSql
+
+log = logging.getLogger(__name__)
+
+SLICE_BYTES = 8 * 1024 * 1024
+"""What a slice aims at; so much of each range is in memory, times the slices that wait."""
+
+BULK_BYTES = 2 * 1024 * 1024
+IN_FLIGHT = 3
+"""Bulk requests on their way at the same time."""
+
+DEADLINE_S = 600
+"""D of the refresh protocol (rule 6): an older version is not sent any more."""
+
+PATIENCE_S = 300
+"""How long one process keeps trying before it leaves the retry to its caller."""
+
+KEYS_AT_ONCE = 500
+
+_COPY_HEADER_BYTES = 19
+_COPY_ROW_PREFIX_BYTES = 6  # number of columns, length of the only one
+_COPY_TRAILER = b"\xff\xff"
+
+
+@dataclass(frozen=True)
+class Body:
+    """Lines of one bulk request."""
+
+    lines: bytes
+    items: int
+
+
+@dataclass
+class Slice:
+    """Documents read at one version: ready to send until the deadline."""
+
+    deadline: float
+    bodies: list[Body] = field(default_factory=list)
+    too_large: list[Rejection] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One generation, and the documents that belong into it."""
+
+    index: str
+    meta: Meta
+    sql: DocumentSql
+
+
+@dataclass
+class CopyResult:
+    """What a copy did."""
+
+    rows: int = 0
+    bytes: int = 0
+    outcome: BulkOutcome = field(default_factory=BulkOutcome)
+
+
+class Refresher:
+    """Refreshes roots of one generation through one session.
+
+    Raises IdentityMismatch when the session's database is not the generation's (rule 12).
+    """
+
+    def __init__(self, session: Session, client: Elasticsearch, target: Target) -> None:
+        self._session = session
+        self._client = client
+        self._target = target
+        self._flush = protocol.flush(session.info.server_version)
+        found = read_identity(session)
+        if found != target.meta.identity:
+            raise IdentityMismatch(target.index, str(target.meta.identity), str(found))
+
+    def copy(self, slices: Iterator[BlockRange], on_slice: Callable[[Slice], None]) -> CopyResult:
+        """Refresh the rows of block ranges. `on_slice` learns how large each one was.
+
+        Raises ElasticsearchUnavailable when a slice was not acknowledged within PATIENCE_S, DocumentSqlError, or
+        PostgresUnavailable; whatever was written by then is right and stays.
+        """
+        result = CopyResult()
+        waiting: deque[tuple[BlockRange, Slice, list[Future[BulkOutcome]]]] = deque()
+        with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="bulk") as writers:
+
+            def settle_oldest() -> None:
+                blocks, read, futures = waiting.popleft()
+                outcome = self._settle(blocks, read, futures)
+                result.rows += read.rows
+                result.bytes += read.bytes
+                result.outcome.add(outcome)
+
+            for blocks in slices:
+                read = self._read_blocks(blocks)
+                on_slice(read)
+                waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
+                if len(waiting) > 1:  # the next slice is read while this one is written
+                    settle_oldest()
+            while waiting:
+                settle_oldest()
+        return result
+
+    def refresh_keys(self, keys: Sequence[tuple[str, ...]]) -> BulkOutcome:
+        """Refresh these roots, each key given as texts in key order; a root without a document is deleted."""
+        total = BulkOutcome()
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            part = keys[start : start + KEYS_AT_ONCE]
+            total.add(self._until_acknowledged(lambda part=part: self._read_keys(part)))  # type: ignore[misc]
+        return total
+
+    def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]]) -> BulkOutcome:
+        """Wait for the requests of a slice; read and write it again, with a new version, as long as one failed."""
+        try:
+            return self._gather(read, [future.result() for future in futures])
+        except ElasticsearchUnavailable as error:
+            log.warning("Blocks %s will be read again: %s", blocks, error)
+            return self._until_acknowledged(lambda: self._read_blocks(blocks))
+
+    def _until_acknowledged(self, read: Callable[[], Slice]) -> BulkOutcome:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(ElasticsearchUnavailable),
+            wait=wait_exponential_jitter(initial=0.5, max=30),
+            stop=stop_after_delay(PATIENCE_S),
+            before_sleep=_log_pause,
+            reraise=True,
+        ):
+            with attempt:
+                found = read()
+                return self._gather(found, [self._send(found, body) for body in found.bodies])
+        raise AssertionError  # pragma: no cover - Retrying returns or raises
+
+    def _send(self, read: Slice, body: Body) -> BulkOutcome:
+        if time.monotonic() > read.deadline:
+            raise ElasticsearchUnavailable(f"{self._target.index}: documents waited too long to be sent (rule 6)")
+        return send_bulk(self._client, self._target.index, body.lines, body.items)
+
+    def _gather(self, read: Slice, outcomes: list[BulkOutcome]) -> BulkOutcome:
+        total = BulkOutcome(rejected=list(read.too_large))
+        for outcome in outcomes:
+            total.add(outcome)
+        if total.again:
+            raise ElasticsearchUnavailable(
+                f"Elasticsearch did not take {len(total.again)} documents of {self._target.index}: {total.again[0]}"
+            )
+        return total
+
+    def _read_blocks(self, blocks: BlockRange) -> Slice:
+        return self._read(lambda version: self._copied_rows(self._target.sql.copy_blocks(blocks, version)))
+
+    def _read_keys(self, keys: Sequence[tuple[str, ...]]) -> Slice:
+        columns = [list(column) for column in zip(*keys, strict=True)]
+
+        def rows(version: int) -> Iterator[bytes]:
+            for _, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
+                yield f"{action}\n{source}\n".encode() if source is not None else f"{action}\n".encode()
+
+        return self._read(rows)
+
+    def _read(self, rows_at: Callable[[int], Iterator[bytes]]) -> Slice:
+        """Steps 2 to 4: the version, then the read, then the flush, in one transaction."""
+        pipeline = self._target.sql.pipeline
+        found = Slice(deadline=time.monotonic() + DEADLINE_S)
+        try:
+            with translate_errors(f"Pipeline {pipeline.name}"), self._session.transaction():
+                lsn = int(fetch_one(self._session, protocol.VERSION)[0])
+                _fill(found, rows_at((self._target.meta.epoch << 56) | lsn), pipeline.max_document_bytes)
+                self._session.execute(self._flush)
+        except psycopg.Error as error:
+            raise DocumentSqlError(pipeline.name, "document SQL", describe_sql_error(error)) from error
+        return found
+
+    def _copied_rows(self, statement: str) -> Iterator[bytes]:
+        """Bytes of each row of a binary COPY with one column; PostgreSQL sends one message for each row."""
+        with self._session.cursor().copy(statement) as copy:
+            skip = _COPY_HEADER_BYTES
+            for message in copy:
+                if len(message) - skip > len(_COPY_TRAILER):
+                    yield bytes(message[skip + _COPY_ROW_PREFIX_BYTES :])
+                skip = 0
+
+
+def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
+    """Divide the rows, each one item's lines, into bodies."""
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        found.rows += 1
+        if len(row) > max_document_bytes:
+            found.too_large.append(_too_large(row, max_document_bytes))
+            continue
+        lines.append(row)
+        size += len(row)
+        if size >= BULK_BYTES:
+            found.bodies.append(Body(b"".join(lines), len(lines)))
+            found.bytes += size
+            lines, size = [], 0
+    if lines:
+        found.bodies.append(Body(b"".join(lines), len(lines)))
+        found.bytes += size
+
+
+def _too_large(row: bytes, limit: int) -> Rejection:
+    action = orjson.loads(row[: row.index(b"\n")])
+    reason = f"{len(row):,} bytes, the limit is max_document_bytes = {limit:,}"
+    return Rejection(action["index"]["_id"], "document_too_large", reason)
+
+
+def _log_pause(state: RetryCallState) -> None:
+    if state.outcome and state.next_action:
+        log.warning("Trying again in %.1f s: %s", state.next_action.sleep, state.outcome.exception())
