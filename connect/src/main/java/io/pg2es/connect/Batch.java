@@ -1,0 +1,127 @@
+package io.pg2es.connect;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.sink.SinkRecord;
+
+/**
+ * The records of one {@code put} and what is left to do for them.
+ *
+ * <p>Kafka Connect hands the same records over again after a {@code RetriableException}; the batch is kept meanwhile, so
+ * that what was acknowledged is not done twice and a huge batch ends after several rounds.
+ */
+final class Batch {
+    private final List<SinkRecord> records;
+    private final Set<Long> invisible = new LinkedHashSet<>();
+    private final Map<RootKey, List<SinkRecord>> direct = new LinkedHashMap<>();
+    private final Map<Route, Map<List<String>, List<SinkRecord>>> lookups = new LinkedHashMap<>();
+    private final Map<SinkRecord, List<DataException>> faults = new IdentityHashMap<>();
+    private final Map<RootKey, RejectedDocumentException> rejected = new LinkedHashMap<>();
+    private Set<RootKey> pending;
+
+    Batch(Collection<SinkRecord> records) {
+        this.records = List.copyOf(records);
+    }
+
+    /** Whether these are the records of this batch, handed over again. */
+    boolean consistsOf(Collection<SinkRecord> others) {
+        if (others.size() != records.size()) {
+            return false;
+        }
+        int at = 0;
+        for (SinkRecord other : others) {
+            if (!samePlace(records.get(at++), other)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean samePlace(SinkRecord one, SinkRecord other) {
+        return one.originalKafkaOffset() == other.originalKafkaOffset()
+                && one.originalKafkaPartition().equals(other.originalKafkaPartition())
+                && one.originalTopic().equals(other.originalTopic());
+    }
+
+    List<SinkRecord> records() {
+        return records;
+    }
+
+    void addTransaction(long id) {
+        invisible.add(id);
+    }
+
+    /** A row's columns lead to a root by this route. */
+    void addTuple(Route route, List<String> tuple, SinkRecord record) {
+        if (route.sql().isEmpty()) {
+            direct.computeIfAbsent(new RootKey(tuple), key -> new ArrayList<>()).add(record);
+        } else {
+            lookups.computeIfAbsent(route, key -> new LinkedHashMap<>())
+                    .computeIfAbsent(tuple, key -> new ArrayList<>())
+                    .add(record);
+        }
+    }
+
+    void addFault(SinkRecord record, DataException fault) {
+        faults.computeIfAbsent(record, key -> new ArrayList<>()).add(fault);
+    }
+
+    /** Transactions not yet seen to be visible; the wait for them removes them. */
+    Set<Long> invisible() {
+        return invisible;
+    }
+
+    Map<RootKey, List<SinkRecord>> direct() {
+        return Collections.unmodifiableMap(direct);
+    }
+
+    /** For each route with SQL: its tuples, each with the records it came from. */
+    Map<Route, Map<List<String>, List<SinkRecord>>> lookups() {
+        return Collections.unmodifiableMap(lookups);
+    }
+
+    /** Whether any record may lead to a root. */
+    boolean hasTuples() {
+        return !direct.isEmpty() || !lookups.isEmpty();
+    }
+
+    /** Looks the roots up, unless an earlier try has done so. Every transaction must be visible. */
+    void findRoots(PostgresSession session) throws TransientFailure {
+        if (pending != null) {
+            return;
+        }
+        Set<RootKey> roots = new LinkedHashSet<>(direct.keySet());
+        for (Map.Entry<Route, Map<List<String>, List<SinkRecord>>> lookup : lookups.entrySet()) {
+            roots.addAll(session.lookUp(lookup.getKey(), lookup.getValue().keySet()));
+        }
+        pending = roots;
+    }
+
+    /** Roots whose documents are not acknowledged yet. */
+    Set<RootKey> pending() {
+        return pending;
+    }
+
+    /** Nothing is left to do for the root, except to tell why its document was rejected. */
+    void reject(RootKey root, RejectedDocumentException reason) {
+        pending.remove(root);
+        rejected.put(root, reason);
+    }
+
+    Map<RootKey, RejectedDocumentException> rejected() {
+        return Collections.unmodifiableMap(rejected);
+    }
+
+    /** Faults of a record, in the order in which they were found. */
+    List<DataException> faultsOf(SinkRecord record) {
+        return faults.getOrDefault(record, List.of());
+    }
+}

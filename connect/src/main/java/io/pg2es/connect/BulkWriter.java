@@ -1,0 +1,164 @@
+package io.pg2es.connect;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.connect.errors.ConnectException;
+
+/** Writes the documents of one reading to Elasticsearch: step 5 of the refresh. Each document is judged alone. */
+final class BulkWriter {
+    private final SinkConfig config;
+    private final ElasticsearchClient elasticsearch;
+    private final SinkMetrics metrics;
+
+    BulkWriter(SinkConfig config, ElasticsearchClient elasticsearch, SinkMetrics metrics) {
+        this.config = config;
+        this.elasticsearch = elasticsearch;
+        this.metrics = metrics;
+    }
+
+    /** What became of the documents; those named nowhere are acknowledged. Both are keyed by the document's id. */
+    static final class Result {
+        private final Set<String> again = new LinkedHashSet<>();
+        private final Map<String, RejectedDocumentException> rejected = new LinkedHashMap<>();
+        private String reason = "";
+
+        /** Documents that must be read and written again. */
+        Set<String> again() {
+            return again;
+        }
+
+        /** Why the first of them must. */
+        String reason() {
+            return reason;
+        }
+
+        Map<String, RejectedDocumentException> rejected() {
+            return rejected;
+        }
+
+        boolean isAllAcknowledged() {
+            return again.isEmpty() && rejected.isEmpty();
+        }
+
+        private void addAgain(String id, String why) {
+            if (again.isEmpty()) {
+                reason = why;
+            }
+            again.add(id);
+        }
+    }
+
+    /**
+     * @throws TransientFailure when a whole request failed; then nothing of the reading counts as done
+     * @throws ConnectException when no retry can help
+     */
+    Result write(Reading reading) throws TransientFailure {
+        Result result = new Result();
+        List<Document> request = new ArrayList<>();
+        int bytes = 0;
+        for (Document document : reading.documents()) {
+            if (document.sourceBytes() > config.documentMaxBytes()) {
+                reject(
+                        document,
+                        String.format(
+                                "it has %d bytes, more than %s=%d",
+                                document.sourceBytes(), SinkKeys.DOCUMENT_MAX_BYTES, config.documentMaxBytes()),
+                        result);
+                continue;
+            }
+            if (!request.isEmpty() && bytes + document.bulkBytes() > config.bulkMaxBytes()) {
+                send(request, reading, result);
+                request = new ArrayList<>();
+                bytes = 0;
+            }
+            request.add(document);
+            bytes += document.bulkBytes();
+        }
+        if (!request.isEmpty()) {
+            send(request, reading, result);
+        }
+        return result;
+    }
+
+    private void send(List<Document> documents, Reading reading, Result result) throws TransientFailure {
+        checkDeadline(reading);
+        byte[] body = body(documents);
+        long start = System.nanoTime();
+        try {
+            List<BulkItem> items = elasticsearch.bulk(body, documents.size());
+            metrics.addBulkRequest(body.length, start);
+            for (int at = 0; at < items.size(); at++) {
+                judge(documents.get(at), items.get(at), result);
+            }
+        } catch (RequestTooLarge e) {
+            // Refused unread, so the same version may be sent again.
+            split(documents, reading, result, body.length);
+        }
+    }
+
+    private void split(List<Document> documents, Reading reading, Result result, int bytes) throws TransientFailure {
+        if (documents.size() == 1) {
+            reject(documents.get(0), "413: Elasticsearch takes no request of " + bytes + " bytes", result);
+            return;
+        }
+        int half = documents.size() / 2;
+        send(documents.subList(0, half), reading, result);
+        send(documents.subList(half, documents.size()), reading, result);
+    }
+
+    private void checkDeadline(Reading reading) throws TransientFailure {
+        Duration left = reading.deadline().left();
+        if (left.compareTo(config.requestTimeout()) < 0) {
+            throw new TransientFailure(String.format(
+                    "Pipeline %s: only %d ms are left of %s for the documents in hand, too few for one request; they are "
+                            + "read again.",
+                    config.pipeline(), left.toMillis(), SinkKeys.DEADLINE_MS));
+        }
+    }
+
+    private static byte[] body(List<Document> documents) {
+        byte[] body = new byte[documents.stream().mapToInt(Document::bulkBytes).sum()];
+        int end = 0;
+        for (Document document : documents) {
+            end = append(body, end, document.action());
+            if (!document.isDelete()) {
+                end = append(body, end, document.source());
+            }
+        }
+        return body;
+    }
+
+    private static int append(byte[] body, int end, byte[] line) {
+        System.arraycopy(line, 0, body, end, line.length);
+        body[end + line.length] = '\n';
+        return end + line.length + 1;
+    }
+
+    private void judge(Document document, BulkItem item, Result result) {
+        BulkItem.Outcome outcome = item.outcome(document.isDelete());
+        switch (outcome) {
+            case WRITTEN, DELETED, CONFLICT -> metrics.addDocument(outcome);
+            case AGAIN -> result.addAgain(document.id(), item.describe());
+            case REJECTED -> reject(document, item.describe(), result);
+            case FATAL ->
+                throw new ConnectException(String.format(
+                        "Pipeline %s: Elasticsearch refuses every document of index %s: %s. The sink never creates an index "
+                                + "and needs the privileges index and delete on it. Mend that and restart the task.",
+                        config.pipeline(), config.index(), item.describe()));
+        }
+    }
+
+    private void reject(Document document, String reason, Result result) {
+        metrics.addDocument(BulkItem.Outcome.REJECTED);
+        result.rejected.put(
+                document.id(),
+                new RejectedDocumentException(String.format(
+                        "Pipeline %s: document %s was rejected for index %s: %s.",
+                        config.pipeline(), document.id(), config.index(), reason)));
+    }
+}

@@ -1,0 +1,75 @@
+package io.pg2es.connect;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.sink.ErrantRecordReporter;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Hands records that no retry can mend to Kafka Connect's errant record reporter. */
+final class DeadLetters {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetters.class);
+
+    /** Null when the connector has no place for dead letters. */
+    private final ErrantRecordReporter reporter;
+
+    private final SinkMetrics metrics;
+
+    DeadLetters(ErrantRecordReporter reporter, SinkMetrics metrics) {
+        this.reporter = reporter;
+        this.metrics = metrics;
+    }
+
+    /**
+     * Reports the faulty records and waits until the reports are safe.
+     *
+     * @throws ConnectException with the first record's fault, when there is no reporter
+     */
+    void report(List<RecordFaults.Fault> faults) throws TransientFailure {
+        List<Future<Void>> reports = new ArrayList<>();
+        for (RecordFaults.Fault fault : faults) {
+            DataException summary = summary(fault.reasons());
+            if (reporter == null) {
+                throw new ConnectException(
+                        summary.getMessage() + " There is no place for dead letters: set errors.tolerance=all and "
+                                + "errors.deadletterqueue.topic.name, or mend the cause and restart the task.",
+                        summary);
+            }
+            SinkRecord record = fault.record();
+            LOG.warn("Dead letter: {}", RootCollector.place(record));
+            reports.add(reporter.report(record, summary));
+        }
+        for (Future<Void> report : reports) {
+            await(report);
+            metrics.addDeadLetter();
+        }
+    }
+
+    /** One report for each record: a replay reads all its roots again anyway. */
+    private static DataException summary(List<DataException> reasons) {
+        DataException first = reasons.get(0);
+        if (reasons.size() == 1) {
+            return first;
+        }
+        String message = String.format("%s (%d more for this record.)", first.getMessage(), reasons.size() - 1);
+        return first instanceof RejectedDocumentException
+                ? new RejectedDocumentException(message)
+                : new UnusableRecordException(message);
+    }
+
+    private static void await(Future<Void> report) throws TransientFailure {
+        try {
+            report.get();
+        } catch (ExecutionException e) {
+            throw new TransientFailure("The dead letter topic did not take a record: " + e.getCause(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ConnectException("The task was interrupted.", e);
+        }
+    }
+}

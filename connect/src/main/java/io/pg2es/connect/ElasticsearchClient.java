@@ -1,0 +1,185 @@
+package io.pg2es.connect;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+import javax.net.ssl.SSLContext;
+import org.apache.http.Header;
+import org.apache.http.HttpHeaders;
+import org.apache.http.HttpHost;
+import org.apache.http.entity.ContentType;
+import org.apache.http.message.BasicHeader;
+import org.apache.http.nio.entity.NByteArrayEntity;
+import org.apache.http.util.EntityUtils;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.elasticsearch.client.Request;
+import org.elasticsearch.client.Response;
+import org.elasticsearch.client.ResponseException;
+import org.elasticsearch.client.RestClient;
+import org.elasticsearch.client.RestClientBuilder;
+
+/** Requests to Elasticsearch, with failures told apart: passing, too large, or for somebody to mend. */
+final class ElasticsearchClient implements AutoCloseable {
+    private static final ContentType NDJSON = ContentType.create("application/x-ndjson", StandardCharsets.UTF_8);
+    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+    private static final String CLUSTER_BLOCK = "cluster_block_exception";
+    private static final int REASON_LENGTH = 500;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final SinkConfig config;
+    private final RestClient client;
+
+    ElasticsearchClient(SinkConfig config) {
+        this.config = config;
+        this.client = build(config);
+    }
+
+    private static RestClient build(SinkConfig config) {
+        HttpHost[] hosts = config.elasticsearchUrls().stream()
+                .map(url -> new HttpHost(url.getHost(), port(url), url.getScheme()))
+                .toArray(HttpHost[]::new);
+        RestClientBuilder builder = RestClient.builder(hosts)
+                .setNodeSelector(new OneNodeSelector())
+                .setRequestConfigCallback(request -> request.setConnectTimeout((int) CONNECT_TIMEOUT.toMillis())
+                        .setSocketTimeout((int) config.requestTimeout().toMillis()));
+        authorization(config).ifPresent(header -> builder.setDefaultHeaders(new Header[] {header}));
+        Optional<SSLContext> tls = config.elasticsearchCaCertificate().map(TrustedCertificates::read);
+        tls.ifPresent(context -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(context)));
+        String path = config.elasticsearchUrls().get(0).getPath();
+        if (!path.isEmpty() && !path.equals("/")) {
+            builder.setPathPrefix(path);
+        }
+        return builder.build();
+    }
+
+    private static int port(java.net.URI url) {
+        if (url.getPort() >= 0) {
+            return url.getPort();
+        }
+        return url.getScheme().equals("https") ? 443 : 80;
+    }
+
+    private static Optional<Header> authorization(SinkConfig config) {
+        Optional<String> credentials = config.elasticsearchApiKey()
+                .map(key -> "ApiKey " + key.value())
+                .or(() -> config.elasticsearchUser().map(user -> {
+                    String pair = user + ":" + config.elasticsearchPassword().value();
+                    return "Basic " + Base64.getEncoder().encodeToString(pair.getBytes(StandardCharsets.UTF_8));
+                }));
+        return credentials.map(value -> new BasicHeader(HttpHeaders.AUTHORIZATION, value));
+    }
+
+    /** The generation of the index, as its mapping's {@code _meta} tells it. */
+    Generation generation() throws TransientFailure {
+        Request request = new Request("GET", "/" + config.index() + "/_mapping");
+        request.addParameter("filter_path", "*.mappings._meta.pg2es");
+        try {
+            Response response = send(request);
+            return Generation.parse(
+                    JSON.readTree(response.getEntity().getContent()), config.pipeline(), config.index());
+        } catch (RequestTooLarge e) {
+            throw new ConnectException("Elasticsearch calls a request without a body too large", e);
+        } catch (IOException e) {
+            throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
+        }
+    }
+
+    /**
+     * Sends a bulk request once.
+     *
+     * @param body lines of actions and sources
+     * @param actions how many actions it has
+     */
+    List<BulkItem> bulk(byte[] body, int actions) throws TransientFailure, RequestTooLarge {
+        Request request = new Request("POST", "/" + config.index() + "/_bulk");
+        request.addParameter("timeout", config.bulkTimeout().toMillis() + "ms");
+        request.addParameter("filter_path", BulkResponse.FILTER);
+        request.setEntity(new NByteArrayEntity(body, NDJSON));
+        Response response = send(request);
+        try {
+            return BulkResponse.parse(response.getEntity().getContent(), actions);
+        } catch (IOException e) {
+            throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
+        }
+    }
+
+    private Response send(Request request) throws TransientFailure, RequestTooLarge {
+        try {
+            return client.performRequest(request);
+        } catch (ResponseException e) {
+            throw judge(e);
+        } catch (IOException e) {
+            if (isUntrusted(e)) {
+                throw new ConnectException(
+                        describe(e.getMessage() + ". Mend the URLs or " + SinkKeys.ELASTICSEARCH_CA_CERTIFICATE), e);
+            }
+            throw new TransientFailure(describe(e.toString()), e);
+        }
+    }
+
+    private TransientFailure judge(ResponseException error) throws RequestTooLarge {
+        int status = error.getResponse().getStatusLine().getStatusCode();
+        String answer = body(error);
+        String problem = describe("it answered " + status + " " + answer);
+        return switch (status) {
+            case 413 -> throw new RequestTooLarge();
+            case 408, 429, 500, 502, 503, 504 -> new TransientFailure(problem, error);
+            case 401, 403 -> {
+                if (answer.contains(CLUSTER_BLOCK)) {
+                    yield new TransientFailure(problem, error);
+                }
+                throw new ConnectException(
+                        problem + " Mend the credentials or the user's privileges on the index.", error);
+            }
+            case 404 ->
+                throw new ConnectException(
+                        problem + " The sink never creates an index: deploy the pipeline, or remove this connector.",
+                        error);
+            default -> throw new ConnectException(problem, error);
+        };
+    }
+
+    private static String body(ResponseException error) {
+        try {
+            String text = EntityUtils.toString(error.getResponse().getEntity());
+            JsonNode cause = JSON.readTree(text).path("error");
+            String reason = cause.isObject()
+                    ? cause.path("type").asText() + ": " + cause.path("reason").asText()
+                    : text;
+            return reason.substring(0, Math.min(reason.length(), REASON_LENGTH));
+        } catch (IOException | IllegalArgumentException e) {
+            // No JSON, or no body at all, as from a proxy: the status says enough.
+            return "";
+        }
+    }
+
+    private static boolean isUntrusted(Throwable error) {
+        for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+            if (cause instanceof GeneralSecurityException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private String describe(String problem) {
+        return String.format(
+                "Pipeline %s: Elasticsearch at %s, index %s: %s.",
+                config.pipeline(), config.elasticsearchUrls(), config.index(), problem.strip());
+    }
+
+    @Override
+    public void close() {
+        try {
+            client.close();
+        } catch (IOException e) {
+            // Nothing is under way: requests are waited for.
+        }
+    }
+}

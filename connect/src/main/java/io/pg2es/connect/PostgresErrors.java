@@ -1,0 +1,63 @@
+package io.pg2es.connect;
+
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.connect.errors.ConnectException;
+
+/** Tells PostgreSQL's passing failures from those that somebody must mend. */
+final class PostgresErrors {
+    static final String INVALID_PARAMETER_VALUE = "22023";
+    private static final String READ_ONLY_TRANSACTION = "25006";
+    private static final String QUERY_CANCELED = "57014";
+
+    /** Classes of SQLSTATE that no waiting mends, with what does. */
+    private static final Map<String, String> REMEDIES = Map.of(
+            "28", "Mend postgres.user, postgres.password or pg_hba.conf.",
+            "3D", "Mend the database's name in postgres.url.",
+            "26", "The session lost its prepared statements: connect without a pooler in transaction mode.");
+
+    private static final String SQL_REMEDY =
+            "Mend the pipeline's SQL or the tables it reads, check with `pg2es validate --connect`, and deploy again.";
+    private static final Set<String> PERMANENT_CLASSES = Set.of(
+            "0A", "20", "21", "22", "23", "25", "26", "28", "2F", "38", "39", "3B", "3D", "3F", "42", "44", "P0");
+
+    private final String pipeline;
+
+    PostgresErrors(String pipeline) {
+        this.pipeline = pipeline;
+    }
+
+    /**
+     * @param label what failed: a config key, or words
+     * @return the passing failure, to be thrown
+     * @throws ConnectException when the failure does not pass by itself
+     */
+    TransientFailure translate(String label, SQLException error) {
+        if (isPermanent(error.getSQLState())) {
+            throw new ConnectException(describe(label, error) + " " + remedy(error.getSQLState()), error);
+        }
+        return new TransientFailure(describe(label, error), error);
+    }
+
+    static boolean isPermanent(String state) {
+        return state != null
+                && !state.equals(READ_ONLY_TRANSACTION)
+                && !state.equals(QUERY_CANCELED)
+                && PERMANENT_CLASSES.contains(classOf(state));
+    }
+
+    private String describe(String label, SQLException error) {
+        return String.format(
+                "Pipeline %s: %s failed in PostgreSQL: %s (SQLSTATE %s).",
+                pipeline, label, error.getMessage().strip(), error.getSQLState());
+    }
+
+    private static String remedy(String state) {
+        return REMEDIES.getOrDefault(classOf(state), SQL_REMEDY);
+    }
+
+    private static String classOf(String state) {
+        return state.length() < 2 ? "" : state.substring(0, 2);
+    }
+}

@@ -1,0 +1,61 @@
+package io.pg2es.connect;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * A statement of the config with PostgreSQL's own parameters {@code $1}…, prepared by PREPARE and run by EXECUTE.
+ *
+ * <p>The driver's placeholders are of no use here: the SQL comes from users and may hold {@code ?} as an operator.
+ *
+ * @param label the config key, for messages
+ * @param name the prepared statement's name in the session
+ * @param types the parameters' types
+ * @param sql the statement
+ */
+record PreparedSql(String label, String name, List<String> types, String sql) {
+
+    static PreparedSql documents(SinkConfig config) {
+        List<String> types = new ArrayList<>(texts(config.keyColumns().size()));
+        types.add("bigint");
+        return new PreparedSql(SinkKeys.SQL_DOCUMENTS, "pg2es_documents", types, config.sql(SinkKeys.SQL_DOCUMENTS));
+    }
+
+    static PreparedSql lookup(Route route, int ordinal) {
+        return new PreparedSql(
+                SinkKeys.route(route.name(), SinkKeys.ROUTE_SQL),
+                "pg2es_route_" + ordinal,
+                texts(route.columns().size()),
+                route.sql().orElseThrow());
+    }
+
+    static PreparedSql fence(SinkConfig config) {
+        return new PreparedSql(SinkKeys.SQL_FENCE, "pg2es_fence", List.of("text"), config.sql(SinkKeys.SQL_FENCE));
+    }
+
+    static PreparedSql visible(SinkConfig config) {
+        return new PreparedSql(
+                SinkKeys.SQL_VISIBLE, "pg2es_visible", List.of("bigint[]"), config.sql(SinkKeys.SQL_VISIBLE));
+    }
+
+    static PreparedSql transactionStatus(SinkConfig config) {
+        return new PreparedSql(
+                SinkKeys.SQL_TRANSACTION_STATUS,
+                "pg2es_transaction_status",
+                List.of("bigint"),
+                config.sql(SinkKeys.SQL_TRANSACTION_STATUS));
+    }
+
+    private static List<String> texts(int count) {
+        return Collections.nCopies(count, "text[]");
+    }
+
+    String prepare() {
+        return "PREPARE " + name + " (" + String.join(", ", types) + ") AS\n" + sql;
+    }
+
+    String execute(String... literals) {
+        return "EXECUTE " + name + " (" + String.join(", ", literals) + ")";
+    }
+}

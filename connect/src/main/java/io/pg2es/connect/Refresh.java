@@ -1,0 +1,86 @@
+package io.pg2es.connect;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Brings documents up to date, slice by slice: version, documents, flush, COMMIT, bulk request.
+ *
+ * <p>The version is taken before the read, so of two writers the one with the higher version has read later; nothing is
+ * sent before the COMMIT; and what is not acknowledged is read again, never sent again.
+ */
+final class Refresh {
+    /** A slice is read whole before it is sent, so its size is bounded in bytes as well as in roots. */
+    private static final int BULKS_IN_MEMORY = 4;
+
+    private final SinkConfig config;
+    private final PrimaryLink link;
+    private final BulkWriter writer;
+    private final DocumentOwners owners;
+    private final SinkMetrics metrics;
+    private final long readMaxBytes;
+    private int sliceRoots;
+
+    Refresh(SinkConfig config, PrimaryLink link, BulkWriter writer, SinkMetrics metrics) {
+        this.config = config;
+        this.link = link;
+        this.writer = writer;
+        this.owners = new DocumentOwners(link);
+        this.metrics = metrics;
+        this.readMaxBytes = (long) BULKS_IN_MEMORY * config.bulkMaxBytes();
+        this.sliceRoots = config.batchRoots();
+    }
+
+    /** Refreshes the batch's pending roots; those that are done are pending no more, also when this throws. */
+    void run(Batch batch, TimeLimit limit) throws TransientFailure {
+        while (!batch.pending().isEmpty()) {
+            if (limit.isOver()) {
+                throw new TimeIsUp(batch.pending().size() + " roots are left");
+            }
+            List<RootKey> slice = batch.pending().stream().limit(sliceRoots).toList();
+            Optional<Reading> reading = read(slice);
+            if (reading.isEmpty()) {
+                sliceRoots = Math.max(1, slice.size() / 2);
+                continue;
+            }
+            settle(batch, slice, writer.write(reading.get()));
+            growSlices(reading.get());
+        }
+    }
+
+    private Optional<Reading> read(List<RootKey> slice) throws TransientFailure {
+        long start = System.nanoTime();
+        Optional<Reading> reading = link.session().read(slice, link.generation().epoch(), readMaxBytes);
+        metrics.addRootsRead(slice.size(), start);
+        return reading;
+    }
+
+    private void growSlices(Reading reading) {
+        long bytes = reading.documents().stream().mapToLong(Document::bulkBytes).sum();
+        if (sliceRoots < config.batchRoots() && 2 * bytes < readMaxBytes) {
+            sliceRoots = Math.min(config.batchRoots(), 2 * sliceRoots);
+        }
+    }
+
+    private void settle(Batch batch, List<RootKey> slice, BulkWriter.Result result) throws TransientFailure {
+        if (result.isAllAcknowledged()) {
+            slice.forEach(batch.pending()::remove);
+            return;
+        }
+        Set<String> open = Stream.concat(result.again().stream(), result.rejected().keySet().stream())
+                .collect(Collectors.toSet());
+        Map<String, RootKey> roots = owners.find(open, slice);
+        Set<RootKey> again = result.again().stream().map(roots::get).collect(Collectors.toSet());
+        slice.stream().filter(root -> !again.contains(root)).forEach(batch.pending()::remove);
+        result.rejected().forEach((id, reason) -> batch.reject(roots.get(id), reason));
+        if (!again.isEmpty()) {
+            throw new TransientFailure(String.format(
+                    "Pipeline %s: Elasticsearch did not take %d of %d documents for index %s now: %s.",
+                    config.pipeline(), again.size(), slice.size(), config.index(), result.reason()));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+package io.pg2es.connect;
+
+import java.util.Optional;
+
+/** The plugin's version, as the jar's manifest tells it. */
+final class Version {
+    static final String TEXT = Optional.ofNullable(Version.class.getPackage().getImplementationVersion())
+            .orElse("0-unpackaged");
+
+    private Version() {}
+}

@@ -1,0 +1,66 @@
+package io.pg2es.connect;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Waits until the transactions of a batch can be seen.
+ *
+ * <p>Logical decoding delivers a commit before other sessions see it; a read made meanwhile would miss the very change
+ * that asked for it.
+ */
+final class VisibilityWait {
+    private static final Logger LOG = LoggerFactory.getLogger(VisibilityWait.class);
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(1);
+    private static final Duration LONGEST_PAUSE = Duration.ofMillis(50);
+
+    private final Duration patience;
+    private final SinkMetrics metrics;
+
+    VisibilityWait(Duration patience, SinkMetrics metrics) {
+        this.patience = patience;
+        this.metrics = metrics;
+    }
+
+    /**
+     * @param transactions low 32 bits of transaction ids; emptied by the wait, and by one that is cut short of those that
+     *     need no waiting
+     */
+    void await(Set<Long> transactions, PostgresSession session, TimeLimit limit) throws TransientFailure {
+        if (transactions.isEmpty()) {
+            return;
+        }
+        long start = System.nanoTime();
+        TimeLimit inquiry = TimeLimit.in(patience);
+        Backoff pauses = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
+        while (!transactions.isEmpty() && !session.areVisible(transactions)) {
+            if (inquiry.isOver()) {
+                forgetLost(transactions, session);
+                inquiry = TimeLimit.in(patience);
+            }
+            if (limit.isOver()) {
+                throw new TimeIsUp("still waiting until transactions " + first(transactions) + " are visible");
+            }
+            pauses.pause();
+        }
+        transactions.clear();
+        metrics.addVisibilityWait(start);
+    }
+
+    private static void forgetLost(Set<Long> transactions, PostgresSession session) throws TransientFailure {
+        for (Long transaction : List.copyOf(transactions)) {
+            if (!session.mayBecomeVisible(transaction)) {
+                LOG.warn("Transaction {} will not become visible; its roots are read as they are now", transaction);
+                transactions.remove(transaction);
+            }
+        }
+        LOG.info("Waiting until transactions {} are visible", first(transactions));
+    }
+
+    private static List<Long> first(Set<Long> transactions) {
+        return transactions.stream().limit(10).toList();
+    }
+}
