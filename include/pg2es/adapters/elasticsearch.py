@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from elastic_transport.client_utils import DEFAULT
@@ -13,6 +13,7 @@ from elasticsearch import (
     AuthenticationException,
     AuthorizationException,
     Elasticsearch,
+    JsonSerializer,
     TransportError,
 )
 
@@ -23,6 +24,16 @@ BULK_TIMEOUT = "5s"
 (refresh protocol, rule 6)."""
 
 REQUEST_TIMEOUT_S = 60
+
+
+class _RawJson(JsonSerializer):
+    """Leaves an answer as bytes. The client's typed calls use Elasticsearch's own media type, `post_raw` this one."""
+
+    def loads(self, data: bytes) -> Any:
+        """Return the bytes."""
+        return data
+
+
 _OVERLOADED = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -32,10 +43,28 @@ def open_client(urls: tuple[str, ...], user: str, password: str, ca_certificate:
         list(urls),
         basic_auth=(user, password),
         ca_certs=ca_certificate or DEFAULT,
+        serializers={"application/json": _RawJson()},
         request_timeout=REQUEST_TIMEOUT_S,
         max_retries=0,
         retry_on_timeout=False,
     )
+
+
+def post_raw(
+    client: Elasticsearch, path: str, body: object, doing: str, content_type: str = "application/json", **params: str
+) -> bytes:
+    """Return the bytes of an answer; `body` is an object, or bytes that are sent as they are."""
+    with translate_errors(doing):
+        return cast(
+            "bytes",
+            client.perform_request(
+                "POST",
+                path,
+                params=params,
+                headers={"accept": "application/json", "content-type": content_type},
+                body=body,
+            ).body,
+        )
 
 
 @contextmanager
@@ -102,14 +131,16 @@ def send_bulk(client: Elasticsearch, index: str, body: bytes, items: int) -> Bul
 
     Raises ElasticsearchUnavailable when the request as a whole was not answered or not accepted.
     """
-    with translate_errors(f"writing to {index}"):
-        response = client.perform_request(
-            "POST",
-            f"/{index}/_bulk",
-            params={"timeout": BULK_TIMEOUT, "filter_path": "errors,items.*._id,items.*.status,items.*.error"},
-            headers={"accept": "application/json", "content-type": "application/x-ndjson"},
-            body=body,
-        ).body
+    answer = post_raw(
+        client,
+        f"/{index}/_bulk",
+        body,
+        f"writing to {index}",
+        "application/x-ndjson",
+        timeout=BULK_TIMEOUT,
+        filter_path="errors,items.*._id,items.*.status,items.*.error",
+    )
+    response = orjson.loads(answer)
     if not response["errors"]:
         return BulkOutcome(written=items)
     outcome = BulkOutcome()

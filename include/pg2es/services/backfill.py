@@ -1,6 +1,6 @@
 """The backfill of a pipeline, in steps that each look at the world and do what is left.
 
-    prepare ──▶ plan ──▶ copy_chunk × N ──▶ finish
+    prepare ──▶ plan ──▶ copy_chunk … ──▶ finish
                 (ctid ranges, mapped tasks)  settings, refresh, sweep, counts, report
 
 Each step may be killed and run again. What a chunk wrote stays right: the stream goes on beside it, and whoever read
@@ -10,7 +10,7 @@ later wins, by version.
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pg2es.adapters import indices
@@ -26,6 +26,7 @@ from pg2es.services.compare import sweep
 from pg2es.services.connectors import ensure_sink, ensure_source, restart_stream
 from pg2es.services.fence import wait_for_fence
 from pg2es.services.generations import (
+    Generation,
     begin_build,
     ensure_generation,
     finish_build,
@@ -39,6 +40,7 @@ SAMPLE = 20
 """Rejected documents that a result names one by one."""
 
 _FIRST_SLICE_BLOCKS = 64
+_COUNT_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ class ChunkResult:
     conflicts: int
     rejected: int
     samples: tuple[str, ...]
+    started_at: float  # seconds since the epoch: chunks run in processes of their own, maybe on several machines
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as what Airflow hands from task to task."""
-        return {**self.__dict__, "samples": list(self.samples)}
+        return {**asdict(self), "samples": list(self.samples)}
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,9 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, chunk: Chunk, lane: int) ->
 
     Raises TableRewritten when the table's rows moved to another file since the plan; see `Refresher.copy` for the rest.
     """
-    started = time.monotonic()
     with clients.session(clients.project.source_of(pipeline)) as session:
         fetch_one(session, protocol.LANE_LOCK, pipeline.name, lane)
+        started_at, started = time.time(), time.monotonic()
         _check_not_rewritten(session, chunk)
         generation = require_live_generation(clients.elasticsearch, pipeline)
         target = Target(generation.index, generation.meta, read_tables(session, pipeline).sql)
@@ -107,13 +110,23 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, chunk: Chunk, lane: int) ->
         conflicts=outcome.conflicts,
         rejected=len(outcome.rejected),
         samples=tuple(str(rejection) for rejection in outcome.rejected[:SAMPLE]),
+        started_at=started_at,
         seconds=round(time.monotonic() - started, 3),
     )
 
 
 @dataclass(frozen=True)
+class Counts:
+    """Documents in the index and in PostgreSQL; `settled` when no row came or went while they were counted."""
+
+    documents: int
+    expected: int
+    settled: bool
+
+
+@dataclass(frozen=True)
 class Summary:
-    """What a whole backfill did."""
+    """What a whole backfill did. `seconds` is the time that copying took."""
 
     pipeline: str
     index: str
@@ -125,22 +138,30 @@ class Summary:
     rejected: int
     samples: tuple[str, ...]
     swept: int
-    documents: int
-    expected: int
+    counts: Counts
     seconds: float
-    docs_per_s: int
+
+    @property
+    def docs_per_s(self) -> int:
+        """Documents copied in a second."""
+        return round(self.rows / self.seconds) if self.seconds else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as a report keeps it."""
+        return {**asdict(self), "docs_per_s": self.docs_per_s}
 
     def __str__(self) -> str:
         return (
             f"Backfill of {self.pipeline} into {self.index}: {self.rows:,} rows in {self.chunks} chunks, "
             f"{self.seconds:,.1f} s, {self.docs_per_s:,} docs/s; {self.written:,} written, "
             f"{self.conflicts:,} already newer, {self.rejected:,} rejected, {self.swept:,} swept; "
-            f"the index has {self.documents:,} documents, PostgreSQL {self.expected:,}."
+            f"the index has {self.counts.documents:,} documents, PostgreSQL {self.counts.expected:,}"
+            f"{'' if self.counts.settled else ' (rows came and went while they were counted)'}."
         )
 
 
 def finish(
-    clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk], results: list[dict[str, Any]], seconds: float
+    clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk], results: list[dict[str, Any]]
 ) -> Summary:
     """Put settings back, sweep what PostgreSQL lacks, and count both sides behind a barrier.
 
@@ -152,41 +173,58 @@ def finish(
     with clients.session(clients.project.source_of(pipeline)) as session:
         _check_same_relations(session, pipeline, chunks)
         swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
-        pass_barrier(clients, pipeline, generation)
-        with translate_errors(f"Pipeline {pipeline.name}"):
-            expected = int(fetch_one(session, read_tables(session, pipeline).sql.count())[0])
-    documents = indices.count_documents(clients.elasticsearch, generation.index)
-    total = {name: sum(result[name] for result in results) for name in ("rows", "bytes", "written", "conflicts", "rejected")}
+        counts = _count_both(clients, session, pipeline, generation)
+    names = ("rows", "bytes", "written", "conflicts", "rejected")
+    total = {name: sum(result[name] for result in results) for name in names}
     return Summary(
         pipeline=pipeline.name,
         index=generation.index,
         chunks=len(chunks),
         samples=tuple(sample for result in results for sample in result["samples"])[:SAMPLE],
         swept=swept,
-        documents=documents,
-        expected=expected,
-        seconds=round(seconds, 3),
-        docs_per_s=round(total["rows"] / seconds) if seconds else 0,
+        counts=counts,
+        seconds=round(_wall_seconds(results), 3),
         **total,
     )
 
 
-def check(summary: Summary, *, settled: bool) -> None:
-    """Raise DocumentsRejected or, when nothing changed in between (`settled`), DriftFound if the counts differ."""
+def check(summary: Summary) -> None:
+    """Raise DocumentsRejected if there were any; DriftFound if the counts differ while nothing changes."""
     if summary.rejected:
         raise DocumentsRejected(
-            f"Elasticsearch refused {summary.rejected:,} documents of pipeline {summary.pipeline}; all others are there. "
-            f"Correct the mapping or the document SQL, then run the backfill again. First: {summary.samples[0]}"
+            f"Elasticsearch refused {summary.rejected:,} documents of pipeline {summary.pipeline}; all others are "
+            f"there. Correct the mapping or the document SQL, then run the backfill again. First: {summary.samples[0]}"
         )
-    if settled and summary.documents != summary.expected:
+    if summary.counts.settled and summary.counts.documents != summary.counts.expected:
         raise DriftFound(
-            f"Index {summary.index} has {summary.documents:,} documents, PostgreSQL {summary.expected:,}. "
-            f"Run `pg2es verify {summary.pipeline}` to see which differ."
+            f"Index {summary.index} has {summary.counts.documents:,} documents, PostgreSQL "
+            f"{summary.counts.expected:,}. Run `pg2es verify {summary.pipeline}` to see which differ."
         )
+
+
+def _count_both(clients: Clients, session: Session, pipeline: Pipeline, generation: Generation) -> Counts:
+    """Count documents on both sides. Settled: PostgreSQL says the same before and after, with a barrier in between."""
+    statement = read_tables(session, pipeline).sql.count()
+    with translate_errors(f"Pipeline {pipeline.name}"):
+        expected = int(fetch_one(session, statement)[0])
+        for _ in range(_COUNT_ROUNDS):
+            pass_barrier(clients, pipeline, generation)
+            documents = indices.count_documents(clients.elasticsearch, generation.index)
+            before, expected = expected, int(fetch_one(session, statement)[0])
+            if before == expected:
+                return Counts(documents, expected, settled=True)
+    return Counts(documents, expected, settled=False)
+
+
+def _wall_seconds(results: list[dict[str, Any]]) -> float:
+    """From the start of the first chunk to the end of the last."""
+    if not results:
+        return 0.0
+    return float(max(r["started_at"] + r["seconds"] for r in results) - min(r["started_at"] for r in results))
 
 
 class _Slicer:
-    """Divides a chunk's block range into slices of about SLICE_BYTES, learning from each how large the documents are."""
+    """Divides a block range into slices of about SLICE_BYTES, learning from each how large the documents are."""
 
     def __init__(self, session: Session, blocks: BlockRange) -> None:
         self._session = session

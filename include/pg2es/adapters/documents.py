@@ -1,0 +1,81 @@
+"""Stored documents, read as the bytes that Elasticsearch keeps."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+from elasticsearch import Elasticsearch
+
+from pg2es.adapters.elasticsearch import post_raw, translate_errors
+from pg2es.core.errors import ElasticsearchUnavailable
+
+PAGE = 1_000
+KEEP_ALIVE = "5m"
+
+
+class Stored(NamedTuple):
+    """A document as it is stored: its id, its bucket (None where the mark is gone), and its bytes."""
+
+    bucket: int | None
+    id: str
+    source: bytes
+
+
+class _Hit(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b"{}"))
+    sort: list[int] = []
+    found: bool = True
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit]
+
+
+class _Page(msgspec.Struct):
+    pit_id: str
+    hits: _Hits
+    timed_out: bool = False
+
+
+class _Docs(msgspec.Struct):
+    docs: list[_Hit]
+
+
+_NO_BUCKET = 2**63 - 1  # Elasticsearch's sort value for a document that lacks the field
+
+
+def scan_by_bucket(client: Elasticsearch, index: str) -> Iterator[Stored]:
+    """Give every searchable document, ordered by bucket; those without one come last."""
+    with translate_errors(f"reading {index}"):
+        pit = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body["id"]
+    after: list[int] | None = None
+    try:
+        while True:
+            request = {
+                "size": PAGE,
+                "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
+                "sort": [{"_pg2es.bucket": {"order": "asc", "missing": "_last"}}],
+                "track_total_hits": False,
+                **({"search_after": after} if after else {}),
+            }
+            answer = post_raw(client, "/_search", request, f"reading {index}", allow_partial_search_results="false")
+            page = msgspec.json.decode(answer, type=_Page)
+            if page.timed_out:
+                raise ElasticsearchUnavailable(f"Elasticsearch answered only a part of a search in {index}")
+            pit = page.pit_id
+            for hit in page.hits.hits:
+                bucket = None if hit.sort[0] == _NO_BUCKET else hit.sort[0]
+                yield Stored(bucket, hit.id, bytes(hit.source))
+            if len(page.hits.hits) < PAGE:
+                return
+            after = page.hits.hits[-1].sort
+    finally:
+        with translate_errors(f"closing the search of {index}"):
+            client.close_point_in_time(id=pit)
+
+
+def fetch_documents(client: Elasticsearch, index: str, ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the stored bytes of these documents, as they are now (realtime); those that do not exist are left out."""
+    answer = post_raw(client, f"/{index}/_mget", {"ids": list(ids)}, f"reading documents of {index}")
+    return {hit.id: bytes(hit.source) for hit in msgspec.json.decode(answer, type=_Docs).docs if hit.found}
