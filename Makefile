@@ -1,6 +1,8 @@
 # Two commands to know: `make demo` and `make test`.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Python's packages and Maven's come at the same time.
+MAKEFLAGS += --jobs=2
 
 BIN := .venv/bin
 STACK := $(BIN)/python -m stack
@@ -73,6 +75,7 @@ stack/target/.fetched: stack/pom.xml | system
 	$(MAVEN) -f stack/pom.xml process-resources
 	@touch $@
 
-connect/target/.packaged: $(SINK) | system
+# After the other Maven run: two at once would write to one local repository.
+connect/target/.packaged: $(SINK) | system stack/target/.fetched
 	$(MAVEN) -f connect/pom.xml package -DskipTests
 	@touch $@

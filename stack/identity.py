@@ -15,6 +15,7 @@ from stack.config import CHECKOUT, StackConfig
 from stack.errors import ConfigError, StackError
 
 SYSTEM_USER = "pg2es"
+_READ_ALL = "+dac_read_search"
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,19 @@ def find_service_user(config: StackConfig) -> ServiceUser:
         return ServiceUser(os.geteuid(), os.getegid(), ())
     entry = _ensure_system_user()
     setpriv = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups")
-    user = ServiceUser(entry.pw_uid, entry.pw_gid, setpriv)
-    user.make_folder(config.data)
-    if _can_read(user, [Path(sys.executable), CHECKOUT / "stack" / "pom.xml", config.data]):
-        return user
-    # The checkout or the interpreter lies in a folder that is closed to others (/root is 0700, and so are many CI
-    # work folders). The servers then keep one capability of root: to pass through folders and to read files.
-    capability = "+dac_read_search"
-    return ServiceUser(
-        entry.pw_uid, entry.pw_gid, (*setpriv, f"--inh-caps={capability}", f"--ambient-caps={capability}")
+    # Where the checkout or the interpreter lies in a folder that is closed to others (/root is 0700, and so are many
+    # CI work folders), the servers keep one capability of root: to pass through folders and to read files. Without
+    # the securebit, access(2) would deny what open(2) then allows, and many programs ask access(2) first.
+    closed = (*setpriv, "--securebits=+no_setuid_fixup", f"--inh-caps={_READ_ALL}", f"--ambient-caps={_READ_ALL}")
+    needed = [Path(sys.executable), CHECKOUT / "stack" / "pom.xml", config.data]
+    for prefix in (setpriv, closed):
+        user = ServiceUser(entry.pw_uid, entry.pw_gid, prefix)
+        user.make_folder(config.data)
+        if _can_read(user, needed):
+            return user
+    raise ConfigError(
+        f"the servers run as {SYSTEM_USER}, which cannot read all of {', '.join(map(str, needed))}: "
+        "move the checkout to a folder that others may pass through"
     )
 
 
@@ -91,4 +96,5 @@ def _ensure_system_user() -> pwd.struct_passwd:
 
 def _can_read(user: ServiceUser, paths: Sequence[Path]) -> bool:
     script = 'for path; do test -r "$path" || exit 1; done'
-    return subprocess.run([*user.prefix, "sh", "-c", script, "sh", *paths], cwd="/", check=False).returncode == 0
+    command = [*user.prefix, "sh", "-c", script, "sh", *paths]
+    return subprocess.run(command, cwd="/", stderr=subprocess.DEVNULL, check=False).returncode == 0
