@@ -96,5 +96,5 @@ def _ensure_system_user() -> pwd.struct_passwd:
 
 def _can_read(user: ServiceUser, paths: Sequence[Path]) -> bool:
     script = 'for path; do test -r "$path" || exit 1; done'
-    command = [*user.prefix, "sh", "-c", script, "sh", *paths]
+    command = [*user.prefix, "sh", "-c", script, "sh", *map(str, paths)]
     return subprocess.run(command, cwd="/", stderr=subprocess.DEVNULL, check=False).returncode == 0
