@@ -91,7 +91,9 @@ final class BulkWriter {
         long start = System.nanoTime();
         try {
             List<BulkItem> items = elasticsearch.bulk(body, documents.size());
-            metrics.addBulkRequest(body.length, start);
+            metrics.increment(Metric.BULK_REQUESTS);
+            metrics.add(Metric.BULK_BYTES, body.length);
+            metrics.addTimeSince(start, Metric.BULK_TOTAL, Metric.BULK_MAX);
             for (int at = 0; at < items.size(); at++) {
                 judge(documents.get(at), items.get(at), result);
             }
@@ -140,9 +142,10 @@ final class BulkWriter {
     }
 
     private void judge(Document document, BulkItem item, Result result) {
-        BulkItem.Outcome outcome = item.outcome(document.isDelete());
-        switch (outcome) {
-            case WRITTEN, DELETED, CONFLICT -> metrics.addDocument(outcome);
+        switch (item.outcome(document.isDelete())) {
+            case WRITTEN -> metrics.increment(Metric.DOCUMENTS_WRITTEN);
+            case DELETED -> metrics.increment(Metric.DOCUMENTS_DELETED);
+            case CONFLICT -> metrics.increment(Metric.CONFLICTS);
             case AGAIN -> result.addAgain(document.id(), item.describe());
             case REJECTED -> reject(document, item.describe(), result);
             case FATAL ->
@@ -154,7 +157,7 @@ final class BulkWriter {
     }
 
     private void reject(Document document, String reason, Result result) {
-        metrics.addDocument(BulkItem.Outcome.REJECTED);
+        metrics.increment(Metric.REJECTED);
         result.rejected.put(
                 document.id(),
                 new RejectedDocumentException(String.format(

@@ -46,7 +46,7 @@ final class DeadLetters {
         }
         for (Future<Void> report : reports) {
             await(report);
-            metrics.addDeadLetter();
+            metrics.increment(Metric.DEAD_LETTERS);
         }
     }
 

@@ -85,7 +85,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
             } catch (TimeIsUp e) {
                 throw later(e, Duration.ofMillis(1));
             } catch (TransientFailure e) {
-                metrics.addRetry();
+                metrics.increment(Metric.RETRIES);
                 link.close();
                 if (tries == TRIES || limit.isOver()) {
                     throw later(e, backoff.next());

@@ -55,7 +55,8 @@ final class Refresh {
     private Optional<Reading> read(List<RootKey> slice) throws TransientFailure {
         long start = System.nanoTime();
         Optional<Reading> reading = link.session().read(slice, link.generation().epoch(), readMaxBytes);
-        metrics.addRootsRead(slice.size(), start);
+        metrics.add(Metric.ROOTS_READ, slice.size());
+        metrics.addTimeSince(start, Metric.READ_TOTAL, Metric.READ_MAX);
         return reading;
     }
 

@@ -34,7 +34,7 @@ final class RootCollector {
                 batch.addFault(record, unusable(record, e.getMessage()));
             }
         }
-        metrics.addRecords(records.size());
+        metrics.add(Metric.RECORDS, records.size());
         return batch;
     }
 
@@ -43,7 +43,7 @@ final class RootCollector {
         switch (parsed.kind()) {
             case NOTHING -> {}
             case TRUNCATE -> {
-                metrics.addTruncate();
+                metrics.increment(Metric.TRUNCATES);
                 throw new UnusableRecordException(
                         "it is a TRUNCATE, which names no rows: every document of the pipeline "
                                 + "must be refreshed. Run the pipeline's backfill");

@@ -1,39 +1,38 @@
 package io.pg2es.connect;
 
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.LongAccumulator;
+import javax.management.Attribute;
+import javax.management.AttributeList;
+import javax.management.AttributeNotFoundException;
+import javax.management.DynamicMBean;
 import javax.management.JMException;
+import javax.management.MBeanAttributeInfo;
+import javax.management.MBeanInfo;
 import javax.management.MBeanServer;
 import javax.management.MalformedObjectNameException;
 import javax.management.ObjectName;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The task's counters, and their place in JMX. */
-final class SinkMetrics implements SinkMetricsMBean {
+/** A task's metrics and their MBean, {@code io.pg2es:type=sink,pipeline=…,index=…,task=…}. */
+final class SinkMetrics implements DynamicMBean {
     private static final Logger LOG = LoggerFactory.getLogger(SinkMetrics.class);
     /** Whose bean a name is: a task that Connect gave up on may stop after its successor started. */
     private static final ConcurrentMap<ObjectName, SinkMetrics> OWNERS = new ConcurrentHashMap<>();
 
-    private final LongAdder records = new LongAdder();
-    private final LongAdder deadLetters = new LongAdder();
-    private final LongAdder truncates = new LongAdder();
-    private final LongAdder rootsRead = new LongAdder();
-    private final LongAdder documentsWritten = new LongAdder();
-    private final LongAdder documentsDeleted = new LongAdder();
-    private final LongAdder conflicts = new LongAdder();
-    private final LongAdder rejected = new LongAdder();
-    private final LongAdder bulkRequests = new LongAdder();
-    private final LongAdder bulkBytes = new LongAdder();
-    private final LongAdder retries = new LongAdder();
-    private final Latency read = new Latency();
-    private final Latency bulk = new Latency();
-    private final Latency visibilityWait = new Latency();
+    private final Map<Metric, LongAccumulator> values = new EnumMap<>(Metric.class);
     private final ObjectName name;
 
     SinkMetrics(String pipeline, String index, String task) {
+        for (Metric metric : Metric.values()) {
+            values.put(metric, new LongAccumulator(metric.accumulation(), 0));
+        }
         try {
             name = new ObjectName(String.format(
                     "io.pg2es:type=sink,pipeline=%s,index=%s,task=%s", quoted(pipeline), quoted(index), quoted(task)));
@@ -46,7 +45,7 @@ final class SinkMetrics implements SinkMetricsMBean {
         return value.matches("[\\w.-]+") ? value : ObjectName.quote(value);
     }
 
-    /** Shows the counters, in the place of those of an earlier task of the same number. */
+    /** Shows the metrics, in the place of those of an earlier task of the same number. */
     void register() {
         MBeanServer server = ManagementFactory.getPlatformMBeanServer();
         try {
@@ -70,131 +69,68 @@ final class SinkMetrics implements SinkMetricsMBean {
         }
     }
 
-    void addRecords(int count) {
-        records.add(count);
+    void add(Metric metric, long value) {
+        values.get(metric).accumulate(value);
     }
 
-    void addDeadLetter() {
-        deadLetters.increment();
+    void increment(Metric metric) {
+        add(metric, 1);
     }
 
-    void addTruncate() {
-        truncates.increment();
+    /** Adds the time since a moment that {@link System#nanoTime()} gave. */
+    void addTimeSince(long startNanos, Metric total, Metric max) {
+        long nanos = System.nanoTime() - startNanos;
+        add(total, nanos);
+        add(max, nanos);
     }
 
-    void addRootsRead(int count, long startNanos) {
-        rootsRead.add(count);
-        read.recordSince(startNanos);
+    long get(Metric metric) {
+        return metric.shown(values.get(metric).get());
     }
 
-    void addBulkRequest(int bytes, long startNanos) {
-        bulkRequests.increment();
-        bulkBytes.add(bytes);
-        bulk.recordSince(startNanos);
-    }
-
-    void addDocument(BulkItem.Outcome outcome) {
-        switch (outcome) {
-            case WRITTEN -> documentsWritten.increment();
-            case DELETED -> documentsDeleted.increment();
-            case CONFLICT -> conflicts.increment();
-            case REJECTED -> rejected.increment();
-            case AGAIN, FATAL -> {
-                // Neither is an end for the document.
+    @Override
+    public Object getAttribute(String attribute) throws AttributeNotFoundException {
+        for (Metric metric : Metric.values()) {
+            if (metric.attribute().equals(attribute)) {
+                return get(metric);
             }
         }
-    }
-
-    void addVisibilityWait(long startNanos) {
-        visibilityWait.recordSince(startNanos);
-    }
-
-    void addRetry() {
-        retries.increment();
+        throw new AttributeNotFoundException(attribute);
     }
 
     @Override
-    public long getRecords() {
-        return records.sum();
+    public AttributeList getAttributes(String[] attributes) {
+        AttributeList list = new AttributeList();
+        for (Metric metric : Metric.values()) {
+            if (Arrays.asList(attributes).contains(metric.attribute())) {
+                list.add(new Attribute(metric.attribute(), get(metric)));
+            }
+        }
+        return list;
     }
 
     @Override
-    public long getDeadLetters() {
-        return deadLetters.sum();
+    public MBeanInfo getMBeanInfo() {
+        MBeanAttributeInfo[] attributes = Arrays.stream(Metric.values())
+                .map(metric ->
+                        new MBeanAttributeInfo(metric.attribute(), "long", metric.description(), true, false, false))
+                .toArray(MBeanAttributeInfo[]::new);
+        return new MBeanInfo(
+                SinkMetrics.class.getName(), "Metrics of one task of the pg2es sink.", attributes, null, null, null);
     }
 
     @Override
-    public long getTruncates() {
-        return truncates.sum();
+    public void setAttribute(Attribute attribute) throws AttributeNotFoundException {
+        throw new AttributeNotFoundException(attribute.getName() + " is read-only");
     }
 
     @Override
-    public long getRootsRead() {
-        return rootsRead.sum();
+    public AttributeList setAttributes(AttributeList attributes) {
+        return new AttributeList();
     }
 
     @Override
-    public long getDocumentsWritten() {
-        return documentsWritten.sum();
-    }
-
-    @Override
-    public long getDocumentsDeleted() {
-        return documentsDeleted.sum();
-    }
-
-    @Override
-    public long getConflicts() {
-        return conflicts.sum();
-    }
-
-    @Override
-    public long getRejected() {
-        return rejected.sum();
-    }
-
-    @Override
-    public long getBulkRequests() {
-        return bulkRequests.sum();
-    }
-
-    @Override
-    public long getBulkBytes() {
-        return bulkBytes.sum();
-    }
-
-    @Override
-    public long getRetries() {
-        return retries.sum();
-    }
-
-    @Override
-    public long getReadTotalMs() {
-        return read.totalMs();
-    }
-
-    @Override
-    public long getReadMaxMs() {
-        return read.maxMs();
-    }
-
-    @Override
-    public long getBulkTotalMs() {
-        return bulk.totalMs();
-    }
-
-    @Override
-    public long getBulkMaxMs() {
-        return bulk.maxMs();
-    }
-
-    @Override
-    public long getVisibilityWaitTotalMs() {
-        return visibilityWait.totalMs();
-    }
-
-    @Override
-    public long getVisibilityWaitMaxMs() {
-        return visibilityWait.maxMs();
+    public Object invoke(String action, Object[] parameters, String[] signature) {
+        throw new UnsupportedOperationException(action);
     }
 }

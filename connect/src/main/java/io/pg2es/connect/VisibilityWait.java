@@ -47,7 +47,7 @@ final class VisibilityWait {
             pauses.pause();
         }
         transactions.clear();
-        metrics.addVisibilityWait(start);
+        metrics.addTimeSince(start, Metric.VISIBILITY_WAIT_TOTAL, Metric.VISIBILITY_WAIT_MAX);
     }
 
     private static void forgetLost(Set<Long> transactions, PostgresSession session) throws TransientFailure {

@@ -1,0 +1,126 @@
+package io.pg2es.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.ConfigValue;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigTest {
+    private final ElasticsearchSinkConnector connector = new ElasticsearchSinkConnector();
+
+    @Test
+    void aGoodConfigHasNoErrorsAndItsValues() {
+        assertThat(errors(TestConfig.properties())).isEmpty();
+        SinkConfig config = TestConfig.config();
+        assertThat(config.routes())
+                .extracting(Route::name, Route::topic, Route::columns)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("root", "shop.public.orders", List.of("id")),
+                        org.assertj.core.groups.Tuple.tuple(
+                                "items", "shop.public.items", List.of("item_id", "order_id")));
+        assertThat(config.routes().get(0).sql()).isEmpty();
+        assertThat(config.routes().get(1).sql()).contains("SELECT order_id FROM changed");
+        assertThat(config.deadline()).hasMinutes(10);
+        assertThat(config.bulkMaxBytes()).isEqualTo(8 * 1024 * 1024);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "index | Orders | lower case",
+                "index | -orders | not starting with",
+                "index | a,b | without",
+                "postgres.url | postgresql://db | jdbc:postgresql:",
+                "elasticsearch.urls | es:9200 | http://host:port",
+                "elasticsearch.urls | http://a:1/x,http://b:1/y | the same path",
+                "elasticsearch.urls | http://user:pw@a:1 | http://host:port",
+                "elasticsearch.ca.certificate | /no/such/file | can read",
+                "key.columns | '' | one name or more",
+                "pipeline | ' ' | some text",
+                "sql.documents | '' | some text",
+                "batch.roots | 0 | from 1 to 100000",
+                "batch.roots | many | Not a number",
+                "routes | root,root | none twice",
+                "deadline.ms | 40000 | at least twice request.timeout.ms",
+                "retry.initial.ms | 20000 | must not be more than retry.max.ms",
+                "bulk.timeout.ms | 40000 | must not be more than request.timeout.ms",
+                "elasticsearch.password | x | go together",
+                "topics | shop.public.orders | Routes read [shop.public.items]",
+                "topics | shop.public.orders,shop.public.items,other | No route for [other]",
+                "topics.regex | shop.* | List the topics",
+                "batch.size | 5 | Unknown option batch.size. Known are [batch.roots]",
+                "route.item.topic | x | Unknown option route.item.topic",
+                "route.items.column | x | Unknown option route.items.column",
+            })
+    void aWrongValueIsToldAtItsOption(String key, String value, String expected) {
+        assertThat(errors(TestConfig.with(key, value)).get(key))
+                .as("errors of %s", key)
+                .anySatisfy(error -> assertThat(error).contains(expected));
+    }
+
+    @Test
+    void aRouteWithoutItsOptionsIsToldAtRoutes() {
+        assertThat(errors(TestConfig.with("route.root.columns", null)).get("routes"))
+                .anySatisfy(error -> assertThat(error).contains("Route root").contains("columns"));
+        assertThat(errors(TestConfig.with("route.items.sql", null)).get("routes"))
+                .containsExactly(
+                        "Route items has no sql, so its columns [item_id, order_id] must be the root's key, but "
+                                + "key.columns has 1 columns: [id].");
+    }
+
+    @Test
+    void requiredOptionsAreAsked() {
+        assertThat(errors(TestConfig.with("pipeline", null)).get("pipeline"))
+                .anySatisfy(error -> assertThat(error).contains("Missing required"));
+    }
+
+    @Test
+    void twoKindsOfCredentialsAreOneTooMany() {
+        Map<String, String> both =
+                TestConfig.with("elasticsearch.user", "u", "elasticsearch.password", "p", "elasticsearch.api.key", "k");
+        assertThat(errors(both).get("elasticsearch.api.key"))
+                .anySatisfy(error -> assertThat(error).contains("not both"));
+    }
+
+    @Test
+    void optionsOfKafkaConnectAreItsOwn() {
+        assertThat(errors(TestConfig.with(
+                        "errors.tolerance", "all", "key.converter", "x", "consumer.override.max.poll.records", "2000")))
+                .isEmpty();
+    }
+
+    @Test
+    void aTaskRefusesWhatValidationWouldRefuse() {
+        assertThatThrownBy(() -> TestConfig.config("topics", "shop.public.orders"))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("Routes read");
+    }
+
+    @Test
+    void passwordsStayOutOfTexts() {
+        SinkConfig config = TestConfig.config();
+        assertThat(config.values().toString() + config).doesNotContain("not to be seen");
+    }
+
+    @Test
+    void eachTaskGetsItsNumber() {
+        connector.start(TestConfig.properties());
+        assertThat(connector.taskConfigs(2))
+                .extracting(config -> config.get(ElasticsearchSinkTask.TASK_NUMBER))
+                .containsExactly("0", "1");
+    }
+
+    private Map<String, List<String>> errors(Map<String, String> properties) {
+        return connector.validate(properties).configValues().stream()
+                .filter(value -> !value.errorMessages().isEmpty())
+                .collect(Collectors.toMap(ConfigValue::name, ConfigValue::errorMessages));
+    }
+}
