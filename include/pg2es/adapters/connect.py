@@ -43,6 +43,10 @@ class ConnectCluster:
         """Return the names of all connectors."""
         return list(self._call("GET", "/connectors"))
 
+    def list_plugins(self) -> set[str]:
+        """Return the class names of the installed connector plugins."""
+        return {plugin["class"] for plugin in self._call("GET", "/connector-plugins")}
+
     def config(self, name: str) -> dict[str, str] | None:
         """Return a connector's configuration, None when there is no such connector."""
         found = self._call("GET", f"/connectors/{name}/config", missing_ok=True)
@@ -126,6 +130,11 @@ class ConnectCluster:
                 problems.append(f"{url}: {_message(response)}")
                 continue
             return self._read(response, f"{method} {path}", missing_ok=missing_ok)
+        if all("Failed to find any class" in problem for problem in problems):
+            raise ConnectorError(
+                f"The Kafka Connect workers lack a plugin: {problems[0]}. "
+                f"Put its folder on the plugin.path of every worker and restart them."
+            )
         raise ConnectUnavailable(f"No Kafka Connect worker could answer {method} {path}: {'; '.join(problems)}")
 
     def _read(self, response: httpx.Response, what: str, *, missing_ok: bool) -> Any:

@@ -36,6 +36,12 @@ def _translate_errors(doing: str) -> Iterator[None]:
         raise KafkaUnavailable(f"Kafka: {doing} failed: {error.args[0]}. Are the brokers up?") from error
 
 
+def count_brokers(admin: AdminClient, timeout_s: float) -> int:
+    """Return the number of brokers; KafkaUnavailable when none answers within `timeout_s`."""
+    with _translate_errors("connecting"):
+        return len(admin.list_topics(timeout=timeout_s).brokers)
+
+
 def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
     """Create the topics (name → partitions) that are missing and return their names."""
     with _translate_errors("creating topics"):

@@ -15,6 +15,9 @@ from pg2es.core.table import Table
 
 Config = dict[str, str]
 
+SOURCE_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
+SINK_CLASS = "io.pg2es.connect.ElasticsearchSinkConnector"
+
 CONVERTERS = {
     "key.converter": "org.apache.kafka.connect.json.JsonConverter",
     "key.converter.schemas.enable": "false",
@@ -54,7 +57,7 @@ def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table
 def source_config(source: Source, captured: list[Captured], resolved: dict[str, Any]) -> Config:
     """Return the Debezium connector's configuration. `resolved` are the source's settings without references."""
     config = {
-        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "connector.class": SOURCE_CLASS,
         "tasks.max": "1",
         "database.hostname": resolved["host"],
         "database.port": resolved["port"],
@@ -119,7 +122,7 @@ def sink_config(
     """Return the configuration of the sink that feeds one generation, all SQL rendered."""
     routes = _routes(pipeline, source, sql, related_tables)
     config = {
-        "connector.class": "io.pg2es.connect.ElasticsearchSinkConnector",
+        "connector.class": SINK_CLASS,
         "tasks.max": str(pipeline.stream.tasks),
         "pipeline": pipeline.name,
         "index": generation,

@@ -41,15 +41,11 @@ WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indp
     = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)"""
 """Is there a unique index over exactly the columns `$2`?"""
 
-WRAPPED_TYPES = "SELECT format_type($1::oid, $2::int)"
-
 SERVER_SETTINGS = """\
 SELECT current_setting('wal_level'), current_setting('max_replication_slots')::int,
   (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user),
   (SELECT count(*)::int FROM pg_replication_slots)"""
 """`(wal_level, max_replication_slots, may the role replicate, slots in use)`."""
-
-MAY_SELECT = "SELECT has_table_privilege(to_regclass($1)::oid, 'SELECT')"
 
 PUBLICATION = """\
 SELECT p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,

@@ -23,7 +23,7 @@ BUCKETS = 65_536
 
 # 62 bits of the SHA-256 of the document's bytes, as two halves: Elasticsearch sums in doubles, and holds these exactly.
 _DIGEST = "('x' || encode(substring(sha256(convert_to(doc, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
-_BUCKET = f'(hashtextextended(id COLLATE "C", 0) & {BUCKETS - 1})'
+_BUCKET = f'(hashtextextended(id COLLATE "C", 0) & {BUCKETS - 1})::int'
 _MARK = (
     """'{"_pg2es":{"d0":', (digest >> 33) & 2147483647, ',"d1":', digest & 2147483647, """
     """',"bucket":', bucket, '}'"""
@@ -85,11 +85,19 @@ class DocumentSql:
         """The document SQL over no row at all: what columns and types it returns."""
         return f"{self._root('false')}\nSELECT d.* FROM (\n{self._document()}\n) d"
 
-    def duplicates(self) -> str:
-        """A root that the document SQL returns more than once, `(id text, rows bigint)`; no row when all is well."""
+    def sample(self, percent: float, roots: int, max_bytes: int) -> str:
+        """Documents of about `percent` of the table's pages, at most `roots` roots, as the preflight tries them.
+
+        Returns `(id text, is a sampled root boolean, bytes integer, source text)`; the source is NULL for a document
+        of more than `max_bytes`. A sample, because the whole of a large table takes as long as a backfill.
+        """
+        table = f"{quote_table(self.table.name)} TABLESAMPLE SYSTEM ({percent})"
+        names = columns(tuple(column.name for column in self.table.columns))
         return (
-            f"{self._root()}\nSELECT {_id(self.key, 'd')} AS id, count(*) FROM (\n{self._document()}\n) d\n"
-            f"GROUP BY 1 HAVING count(*) > 1 LIMIT 1"
+            f"WITH root AS MATERIALIZED (SELECT {names} FROM {table} LIMIT {roots})\n"
+            f"SELECT id, id IN (SELECT {_id(self.key, 'root')} FROM root), octet_length(source),\n"
+            f"  CASE WHEN octet_length(source) <= {max_bytes} THEN source END\n"
+            f"FROM (\n{self._sources()}\n) sources"
         )
 
     def _copy(self, root: str, action: str) -> str:
@@ -97,9 +105,12 @@ class DocumentSql:
         return f"COPY (\nSELECT {lines} FROM (\n{self._documents(root)}\n) documents\n) TO STDOUT (FORMAT binary)"
 
     def _documents(self, root: str) -> str:
-        """`(id, bucket, source)` of the roots; each OFFSET 0 keeps the planner from computing a column twice."""
+        """`(id, bucket, source)` of the roots."""
+        return f"{root}\n{self._sources()}"
+
+    def _sources(self) -> str:
+        """The same over a `root` that is there; each OFFSET 0 keeps the planner from computing a column twice."""
         return (
-            f"{root}\n"
             f"SELECT id, bucket, {_SOURCE} AS source FROM (\n"
             f"  SELECT id, doc, {_DIGEST} AS digest, {_BUCKET} AS bucket FROM (\n"
             f"    SELECT {_id(self.key, 'd')} AS id, json_strip_nulls(row_to_json(d))::text AS doc FROM (\n"

@@ -1,0 +1,163 @@
+"""The document SQL: it runs, gives what a document needs, and reads nothing whose changes would be missed."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import psycopg
+
+from pg2es.adapters.catalog import read_relations
+from pg2es.adapters.postgres import Session, describe_sql_error, translate_errors
+from pg2es.core.errors import DocumentSqlError
+from pg2es.core.findings import Finding, error, info, warning
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.sql import preflight as statements
+from pg2es.core.sql_text import called_functions, clock_readings, unordered_aggregates
+from pg2es.core.table import Key
+from pg2es.services.clients import PipelineTables
+from pg2es.services.generations import document_columns
+from pg2es.services.preflight.places import pipeline_file
+
+SAMPLE_ROOTS = 500
+SAMPLE_BLOCKS = 64
+"""Pages that are sampled, scattered over the table: a whole large table would take as long as a backfill."""
+
+SAMPLE_BYTES = 1024 * 1024
+"""Documents beyond this are only measured."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the document SQL gives: names of its columns, and some documents `(id, source)`."""
+
+    columns: tuple[str, ...]
+    samples: tuple[tuple[str, str], ...]
+
+
+def check(session: Session, tables: PipelineTables) -> Generator[Finding, None, Checked | None]:
+    """Give the findings about the document SQL; return what it gives, None when it is not usable."""
+    pipeline = tables.pipeline
+    place = pipeline_file(pipeline, "document")
+    found = document_columns(session, tables)
+    names = tuple(name for name, _ in found)
+    problems = [*_check_columns(place, names, tables.sql.key), *_check_key_types(place, dict(found), tables.sql.key)]
+    yield from problems
+    yield from _check_text(session, place, pipeline)
+    if problems:
+        return None
+    samples: list[tuple[str, str]] = []
+    yield from _check_sample(session, place, tables, samples)
+    return Checked(names, tuple(samples))
+
+
+def _check_columns(place: str, names: tuple[str, ...], key: Key) -> Iterator[Finding]:
+    missing = [name for name in key.names if name not in names]
+    if missing:
+        yield error(
+            place,
+            f"It does not return the key column(s) {', '.join(missing)}.",
+            f"Select {', '.join(f'root.{name}' for name in missing)}.",
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield error(place, f"It returns two columns named {', '.join(twice)}.", "Rename one with AS.")
+    if "_pg2es" in names:
+        yield error(place, "It returns a column named _pg2es, which belongs to pg2es.", "Rename it with AS.")
+
+
+def _check_key_types(place: str, types: dict[str, str], key: Key) -> Iterator[Finding]:
+    for column in key.columns:
+        found = types.get(column.name)
+        if found is not None and _base(found) != _base(column.type):
+            yield error(
+                place,
+                f"Key column {column.name} is returned as {found}, but the table has {column.type}: the ids of the "
+                f"documents would not be those of the roots.",
+                f"Select root.{column.name} as it is.",
+            )
+
+
+def _base(type_name: str) -> str:
+    """The type without its modifier; the driver and `format_type` name some types differently."""
+    names = {"varchar": "character varying", "int4": "integer", "int8": "bigint", "int2": "smallint", "bool": "boolean"}
+    plain = type_name.partition("(")[0]
+    return names.get(plain, plain)
+
+
+def _check_text(session: Session, place: str, pipeline: Pipeline) -> Iterator[Finding]:
+    if pipeline.document is None:
+        return
+    for name, volatile, builtin in session.execute(statements.FUNCTIONS, [called_functions(pipeline.document)]):
+        if volatile:
+            yield warning(
+                place,
+                f"Function {name} is VOLATILE: it may see newer rows than the rest of the document, or give another "
+                f"value each time.",
+                "Leave it out, or declare it STABLE if that is true.",
+            )
+        elif not builtin:
+            yield info(
+                place, f"Function {name} is your own: pg2es cannot see which tables it reads. Name them in `related`."
+            )
+    for name in clock_readings(pipeline.document):
+        yield warning(
+            place,
+            f"{name} changes without an event: the document keeps the time of its last refresh.",
+            "Store what depends on the time in a column, or compute it when searching.",
+        )
+    for name in unordered_aggregates(pipeline.document):
+        yield warning(
+            place,
+            f"{name} has no ORDER BY: the same rows may give other bytes each time, which looks like drift.",
+            f"Write {name}(… ORDER BY …).",
+        )
+
+
+def _check_sample(
+    session: Session, place: str, tables: PipelineTables, samples: list[tuple[str, str]]
+) -> Iterator[Finding]:
+    """Read the documents of some roots; `samples` gets those that are not too large."""
+    pipeline = tables.pipeline
+    blocks = sum(relation.blocks for relation in read_relations(session, pipeline.table))
+    percent = min(100.0, 100.0 * SAMPLE_BLOCKS / max(blocks, 1))
+    statement = tables.sql.sample(percent, SAMPLE_ROOTS, SAMPLE_BYTES)
+    try:
+        with translate_errors(f"Pipeline {pipeline.name}"), session.transaction():
+            session.execute(statements.CAREFUL)
+            try:
+                rows = session.execute(statement).fetchall()
+            except psycopg.errors.QueryCanceled:
+                yield warning(
+                    place, f"Reading a sample of {SAMPLE_ROOTS} documents took over 30 s.", "Look at its EXPLAIN."
+                )
+                return
+    except psycopg.Error as problem:
+        raise DocumentSqlError(pipeline.name, "document SQL", describe_sql_error(problem)) from problem
+    yield from _judge_rows(place, pipeline, rows)
+    samples.extend((identifier, source) for identifier, _, _, source in rows if source is not None)
+
+
+def _judge_rows(place: str, pipeline: Pipeline, rows: list[tuple[str, bool, int, str | None]]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for identifier, is_root, _, _ in rows:
+        if identifier in seen:
+            yield error(
+                place,
+                f"It returns more than one row for root {identifier}; each root is one document.",
+                "Aggregate what is joined (json_agg), or add the condition that leaves one row.",
+            )
+            break
+        seen.add(identifier)
+        if not is_root:
+            yield error(
+                place,
+                f"It returns id {identifier}, which is no key of the rows in `root`.",
+                "Select the key columns of root as they are.",
+            )
+            break
+    largest = max((size for _, _, size, _ in rows), default=0)
+    if largest > pipeline.max_document_bytes:
+        yield warning(
+            place,
+            f"A document has {largest:,} bytes; the limit is {pipeline.max_document_bytes:,}, so it would be rejected.",
+            "Select less, or raise max_document_bytes.",
+        )

@@ -1,0 +1,109 @@
+"""Every way from a change to a document: it reads only what is captured, and an index serves it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from pg2es.adapters.catalog import read_relations, read_table
+from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, translate_errors
+from pg2es.core.errors import CatalogError, DocumentSqlError
+from pg2es.core.findings import Finding, Severity, error
+from pg2es.core.pipeline import Related
+from pg2es.core.plans import Node, WholeScan, relations_of, whole_scans
+from pg2es.core.sql import preflight as statements
+from pg2es.core.sql.identifiers import columns as quote_columns
+from pg2es.core.sql.identifiers import quote_table
+from pg2es.core.sql.roots import roots_by_sql, route_columns
+from pg2es.services.clients import PipelineTables
+from pg2es.services.preflight.places import pipeline_file, related_entry
+
+RELEVANT_BLOCKS = 128
+"""1 MiB: a scan of less costs about as much as an index would."""
+
+_TEXT_TYPES = ("character varying", "character(", "text")
+
+
+def check(session: Session, tables: PipelineTables) -> Iterator[Finding]:
+    """Give the findings about what the document SQL and each roots SQL read, for one root or one changed row.
+
+    The plans are made without a value, so they tell which indices there are, not which rows.
+    """
+    pipeline, sql = tables.pipeline, tables.sql
+    arguments: list[Any] = [*([None] for _ in sql.key.names), 0]
+    plan = _explain(session, tables, sql.by_keys(), arguments, "document SQL")
+    yield from _check_plan(session, tables, plan, pipeline_file(pipeline, "document"), "The document SQL")
+    for related in pipeline.related:
+        if related.roots_sql:
+            yield from _check_roots(session, tables, related)
+
+
+def _check_roots(session: Session, tables: PipelineTables, related: Related) -> Iterator[Finding]:
+    changed = tables.related[related.table]
+    statement = roots_by_sql(related, changed, tables.sql.key)
+    arguments = [[None] for _ in route_columns(related, changed)]
+    plan = _explain(session, tables, statement, arguments, f"roots_sql of {related.table}")
+    place = f"{related_entry(tables.pipeline, related)}.roots_sql"
+    yield from _check_plan(session, tables, plan, place, "The roots SQL")
+
+
+def _explain(session: Session, tables: PipelineTables, statement: str, arguments: list[Any], what: str) -> Node:
+    name = tables.pipeline.name
+    try:
+        with translate_errors(f"Pipeline {name}"), session.transaction():
+            session.execute(f"{statements.CAREFUL};\n{statements.PREFER_INDEXES}")
+            found: list[Node] = fetch_one(session, statements.explain(statement), *arguments)[0]
+    except psycopg.Error as problem:
+        raise DocumentSqlError(name, what, describe_sql_error(problem)) from problem
+    plan: Node = found[0]["Plan"]
+    return plan
+
+
+def _check_plan(session: Session, tables: PipelineTables, plan: Node, place: str, what: str) -> Iterator[Finding]:
+    tables_of = _tables_of(session, relations_of(plan))
+    captured = set(tables.pipeline.tables)
+    for name in sorted(relation for relation, over in tables_of.items() if not over & captured):
+        yield error(
+            place,
+            f"{what} reads {name}, which is neither the root nor a related table: its changes would be missed.",
+            f"Add {name} to `related` of {pipeline_file(tables.pipeline)}.",
+        )
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    for scan in whole_scans(plan):
+        over = tables_of[scan.relation]
+        name = next((table for table in tables.pipeline.tables if table in over), scan.relation)
+        if (name, scan.columns) not in seen:
+            seen.add((name, scan.columns))
+            yield _judge_scan(session, scan, name, place, what)
+
+
+def _judge_scan(session: Session, scan: WholeScan, name: str, place: str, what: str) -> Finding:
+    blocks = sum(relation.blocks for relation in read_relations(session, name))
+    relevant = blocks >= RELEVANT_BLOCKS
+    columns = _index_columns(session, scan, name)
+    mend = f"CREATE INDEX ON {quote_table(name)} ({quote_columns(columns)});" if columns else ""
+    sentence = (
+        f"{what} reads table {name} ({blocks * 8:,} KiB) from end to end for one changed row: no index serves it."
+    )
+    if not relevant:
+        sentence += " It is small; that is no harm as long as it stays so."
+    elif not mend:
+        mend = "Compare a plain column with the key, and index it; EXPLAIN the statement to see the condition."
+    return Finding(Severity.WARNING if relevant else Severity.INFO, place, sentence, mend)
+
+
+def _index_columns(session: Session, scan: WholeScan, name: str) -> tuple[str, ...]:
+    """Columns that an index would need: those compared plainly, and texts, whose comparison is written with a cast."""
+    try:
+        types = {column.name: column.type for column in read_table(session, name).columns}
+    except CatalogError:  # a view or a foreign table
+        return ()
+    texts = tuple(column for column in scan.cast_columns if types.get(column, "").startswith(_TEXT_TYPES))
+    return tuple(column for column in dict.fromkeys((*scan.columns, *texts)) if column in types)
+
+
+def _tables_of(session: Session, relations: set[str]) -> dict[str, set[str]]:
+    """Return each relation with itself and the tables that it is a partition of."""
+    quoted = {quote_table(name): name for name in relations}
+    rows = session.execute(statements.ANCESTORS, [list(quoted)])
+    return {quoted[name]: set(over) for name, over in rows}

@@ -1,0 +1,135 @@
+"""The tables of a pipeline: readable as a whole, with a key, and with old rows that lead to the roots."""
+
+from collections.abc import Iterator
+
+from pg2es.adapters.catalog import read_relations, read_table
+from pg2es.adapters.postgres import Session, fetch_one
+from pg2es.core.errors import CatalogError
+from pg2es.core.findings import Finding, error
+from pg2es.core.pipeline import Pipeline, Related
+from pg2es.core.sql import catalog
+from pg2es.core.sql import preflight as statements
+from pg2es.core.sql.documents import DocumentSql
+from pg2es.core.sql.identifiers import columns as quote_columns
+from pg2es.core.sql.identifiers import quote, quote_table
+from pg2es.core.sql.roots import route_columns
+from pg2es.core.table import Key, ReplicaIdentity, Table, key_of
+from pg2es.services.clients import PipelineTables
+from pg2es.services.preflight.places import pipeline_file, related_entry, table
+
+
+def check(session: Session, pipeline: Pipeline, usable: list[PipelineTables]) -> Iterator[Finding]:
+    """Give the findings about the tables; put them into `usable` when the document SQL can be tried on them."""
+    found: dict[str, Table] = {}
+    for name in pipeline.tables:
+        try:
+            found[name] = read_table(session, name)
+        except CatalogError as problem:
+            yield error(_place(pipeline, name), str(problem))
+        else:
+            yield from _check_rights(session, pipeline, name)
+    if pipeline.table not in found:
+        return
+    root = found[pipeline.table]
+    try:
+        key = key_of(root, pipeline.key)
+    except CatalogError as problem:
+        yield error(pipeline_file(pipeline, "key"), str(problem))
+        return
+    yield from _check_unique(session, root, key.names)
+    yield from _check_old_rows(session, root, key.names, "the root key")
+    ways: list[Related] = []
+    for related in pipeline.related:
+        if related.table in found:
+            yield from _check_way(session, pipeline, key, related, found[related.table], ways)
+    if len(ways) == len(pipeline.related):
+        usable.append(PipelineTables(pipeline, DocumentSql(pipeline, root, key), found))
+
+
+def _check_way(
+    session: Session, pipeline: Pipeline, key: Key, related: Related, changed: Table, ways: list[Related]
+) -> Iterator[Finding]:
+    """Give the findings about the columns that lead to the root; put `related` into `ways` when they are there."""
+    place = related_entry(pipeline, related)
+    needed = route_columns(related, changed)
+    known = [column.name for column in changed.columns]
+    missing = [name for name in needed if name not in known]
+    if missing:
+        yield error(place, f"There is no column {', '.join(missing)}; there are {', '.join(known)}.")
+    elif not needed:
+        yield error(
+            place,
+            f"Table {related.table} has no primary key, so it is not known which columns `roots_sql` reads.",
+            "Name them in `columns`.",
+        )
+    elif related.root_key and len(related.root_key) != len(key.names):
+        yield error(
+            place,
+            f"root_key has {len(related.root_key)} column(s), but the key of {pipeline.table} has {len(key.names)}: "
+            f"{', '.join(key.names)}.",
+            "Name one column for each, in the same order.",
+        )
+    else:
+        ways.append(related)
+        yield from _check_old_rows(session, changed, needed, "the way to the root")
+
+
+def _check_rights(session: Session, pipeline: Pipeline, name: str) -> Iterator[Finding]:
+    whole, part, _, _, hidden, persistence = fetch_one(session, statements.RIGHTS, quote_table(name))
+    user = session.info.user
+    if not (whole if name == pipeline.table else part):
+        yield error(
+            table(name), f"Role {user} may not read it.", f"GRANT SELECT ON {quote_table(name)} TO {quote(user)};"
+        )
+    if hidden:
+        yield error(
+            table(name),
+            f"Row-level security hides rows from role {user}: their documents would be missing.",
+            f"ALTER ROLE {quote(user)} BYPASSRLS;",
+        )
+    if persistence != "p":
+        yield error(
+            table(name),
+            "It is unlogged or temporary, so its changes are not in the WAL.",
+            f"ALTER TABLE {quote_table(name)} SET LOGGED;",
+        )
+
+
+def _check_unique(session: Session, root: Table, key: tuple[str, ...]) -> Iterator[Finding]:
+    if set(key) == set(root.primary_key):
+        return
+    if session.execute(catalog.UNIQUE_INDEX, [quote_table(root.name), list(key)]).fetchone() is None:
+        yield error(
+            table(root.name),
+            f"No unique index covers exactly the key ({', '.join(key)}): two rows could be one document, and reading "
+            f"a document would scan the table.",
+            f"CREATE UNIQUE INDEX ON {quote_table(root.name)} ({quote_columns(key)});",
+        )
+
+
+def _check_old_rows(session: Session, found: Table, needed: tuple[str, ...], purpose: str) -> Iterator[Finding]:
+    """Events must carry the old values: a row that leaves a root, or is deleted, has to be told to it (rule 9).
+
+    What is in an event is decided by the relation that stores the row, so by each partition.
+    """
+    stored = [relation.name for relation in read_relations(session, found.name)]
+    names = [found.name] if found.name in stored else stored
+    for name in names:
+        relation = found if name == found.name else read_table(session, name)
+        if relation.old_row_has(needed):
+            continue
+        has = ", ".join(relation.identity_columns) or "no column"
+        if relation.replica_identity is ReplicaIdentity.NOTHING:
+            has = "nothing at all"
+        yield error(
+            table(name),
+            f"Events carry of the old row {has}, but {purpose} needs {', '.join(needed)}: a change of it would be "
+            f"missed.",
+            f"ALTER TABLE {quote_table(name)} REPLICA IDENTITY FULL;",
+        )
+
+
+def _place(pipeline: Pipeline, name: str) -> str:
+    if name == pipeline.table:
+        return pipeline_file(pipeline, "table")
+    return next(related_entry(pipeline, related) for related in pipeline.related if related.table == name)
