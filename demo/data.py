@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from demo.errors import DemoError
 from pg2es.adapters.postgres import PostgresAccess, translate_errors
-from pg2es.core.errors import Pg2esError
 
 DATABASE = "shop"
 OWNER = "shop"
@@ -18,10 +18,6 @@ TABLES = ("order_items", "orders", "products", "customers")
 
 _FOLDER = Path(__file__).parent
 _CONNECT_TIMEOUT_S = 10
-
-
-class DemoError(Pg2esError):
-    """Something that the demo needs is not as it has to be."""
 
 
 @dataclass(frozen=True)

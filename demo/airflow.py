@@ -1,0 +1,203 @@
+"""A small client of Airflow's REST API: trigger a run, watch it, and say in one sentence why it failed."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+import httpx
+
+from demo.errors import AirflowError
+
+TIMEOUT_S = 30
+PARSED_TIMEOUT_S = 120
+_POLL_INTERVAL_S = 0.5
+_PAGE = 1000
+
+
+class RunState(StrEnum):
+    """States of a DAG run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run will not change any more."""
+        return self in (RunState.SUCCESS, RunState.FAILED)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a DAG."""
+
+    dag_id: str
+    run_id: str
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    """A task of a run; `map_index` is -1 unless it is mapped. `state` is None before it was looked at."""
+
+    task_id: str
+    map_index: int
+    state: str | None
+    attempt: int
+
+    @classmethod
+    def from_api(cls, task: dict[str, Any]) -> Self:
+        """Return what the API says."""
+        return cls(task["task_id"], task["map_index"], task["state"], task["try_number"])
+
+    def __str__(self) -> str:
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come."""
+
+    state: RunState
+    tasks: tuple[TaskInstance, ...]
+
+    def count(self, task_id: str) -> tuple[int, int]:
+        """Return how many instances of a task are done, and how many there are; before it is mapped that is 1."""
+        states = Counter(task.state == "success" for task in self.tasks if task.task_id == task_id)
+        return states[True], states.total()
+
+
+class Airflow:
+    """One Airflow, and the user who acts there."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url
+        self.user = user
+        self._password = password
+        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+        self._headers: dict[str, str] = {}
+
+    def wait_until_parsed(self, dag_id: str, timeout_s: float = PARSED_TIMEOUT_S) -> None:
+        """Wait until Airflow has read the file of a DAG, and let the DAG run.
+
+        Raises AirflowError with what Airflow says about the file when it does not come.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._call("GET", f"/dags/{dag_id}", missing_ok=True) is None:
+            errors = self._call("GET", "/importErrors")["import_errors"]
+            if errors:
+                last_line = errors[0]["stack_trace"].strip().splitlines()[-1]
+                raise AirflowError(f"Airflow cannot read {errors[0]['filename']}: {last_line}")
+            if time.monotonic() > deadline:
+                raise AirflowError(f"Airflow has no DAG {dag_id} after {timeout_s:.0f} s; is the DAG processor up?")
+            time.sleep(_POLL_INTERVAL_S)
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
+        """Start a run with these Params, as a user would."""
+        run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}})
+        return Run(dag_id, run["dag_run_id"])
+
+    def progress(self, run: Run) -> Progress:
+        """Return how far a run has come."""
+        state = RunState(self._call("GET", run.path)["state"])
+        found = self._call("GET", f"{run.path}/taskInstances", params={"limit": _PAGE})["task_instances"]
+        return Progress(
+            state,
+            tuple(
+                TaskInstance(task["task_id"], task["map_index"], task["state"], task["try_number"]) for task in found
+            ),
+        )
+
+    def wait(self, run: Run, timeout_s: float, watch: Callable[[Progress], None] = lambda _progress: None) -> None:
+        """Wait for the end of a run; `watch` sees each look at it. Raises AirflowError when it fails."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            progress = self.progress(run)
+            watch(progress)
+            if progress.state.ended:
+                break
+            if time.monotonic() > deadline:
+                raise AirflowError(f"DAG {run.dag_id} has not ended after {timeout_s:.0f} s; see {self._page(run)}")
+            time.sleep(_POLL_INTERVAL_S)
+        if progress.state is RunState.FAILED:
+            reason = self.explain(run, progress)
+            raise AirflowError(f"DAG {run.dag_id} has failed, {reason}\nAll of it: {self._page(run)}")
+
+    def explain(self, run: Run, progress: Progress) -> str:
+        """Return why a run failed: the error of its first failed task."""
+        failed = [task for task in progress.tasks if task.state == "failed"]
+        if not failed:
+            return "though none of its tasks did: somebody ended it."
+        task = failed[0]
+        path = f"{run.path}/taskInstances/{task.task_id}/logs/{task.attempt}"
+        params = {"map_index": task.map_index, "full_content": True}
+        content = self._call("GET", path, params=params)["content"]
+        others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return f"task {task}{others}: {_last_error(content)}"
+
+    def result(self, run: Run, task_id: str) -> Any:
+        """Return what a task returned."""
+        return self._call("GET", f"{run.path}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
+
+    def end_active_runs(self, dag_id: str) -> int:
+        """Mark the runs of a DAG that are not over as failed, which ends their tasks; return how many there were."""
+        params = {"state": [RunState.QUEUED.value, RunState.RUNNING.value], "limit": _PAGE}
+        runs = self._call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
+        for run in runs:
+            self._call("PATCH", Run(dag_id, run["dag_run_id"]).path, json={"state": RunState.FAILED.value})
+        return len(runs)
+
+    def _page(self, run: Run) -> str:
+        return f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
+
+    def _log_in(self) -> None:
+        credentials = {"username": self.user, "password": self._password}
+        response = self._send("POST", "/auth/token", json=credentials)
+        if response.is_error:
+            raise AirflowError(f"Airflow at {self.url} refuses the login of {self.user}. Check user and password.")
+        self._headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
+
+    def _call(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
+        if not self._headers:
+            self._log_in()
+        response = self._send(method, f"/api/v2{path}", **options)
+        if response.status_code == httpx.codes.UNAUTHORIZED:  # tokens end after a while
+            self._log_in()
+            response = self._send(method, f"/api/v2{path}", **options)
+        if missing_ok and response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if response.is_error:
+            raise AirflowError(f"Airflow answers {response.status_code} to {method} {path}: {_detail(response)}")
+        return response.json()
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, headers=self._headers, **options)
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise AirflowError(f"Airflow at {self.url} cannot be reached ({reason}); is it up?") from error
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:300]
+
+
+def _last_error(content: list[dict[str, Any]]) -> str:
+    """Return the error that a task's log ends with."""
+    for entry in reversed(content):
+        if entry.get("error_detail"):
+            error = entry["error_detail"][0]
+            return f"{error['exc_type']}: {error['exc_value']}"
+    return str(content[-1]["event"]) if content else "it left no log; its process may have been killed"
