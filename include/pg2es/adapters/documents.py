@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
-from elasticsearch import Elasticsearch
 
-from pg2es.adapters.elasticsearch import post_raw, translate_errors
+from pg2es.adapters.elasticsearch import Client, post_raw, translate_errors
 from pg2es.core.errors import ElasticsearchUnavailable
 
 PAGE = 1_000
@@ -45,7 +44,7 @@ class _Docs(msgspec.Struct):
 _NO_BUCKET = 2**63 - 1  # Elasticsearch's sort value for a document that lacks the field
 
 
-def scan_by_bucket(client: Elasticsearch, index: str) -> Iterator[Stored]:
+def scan_by_bucket(client: Client, index: str) -> Iterator[Stored]:
     """Give every searchable document, ordered by bucket; those without one come last."""
     with translate_errors(f"reading {index}"):
         pit = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body["id"]
@@ -75,7 +74,7 @@ def scan_by_bucket(client: Elasticsearch, index: str) -> Iterator[Stored]:
             client.close_point_in_time(id=pit)
 
 
-def fetch_documents(client: Elasticsearch, index: str, ids: Sequence[str]) -> dict[str, bytes]:
+def fetch_documents(client: Client, index: str, ids: Sequence[str]) -> dict[str, bytes]:
     """Return the stored bytes of these documents, as they are now (realtime); those that do not exist are left out."""
     answer = post_raw(client, f"/{index}/_mget", {"ids": list(ids)}, f"reading documents of {index}")
     return {hit.id: bytes(hit.source) for hit in msgspec.json.decode(answer, type=_Docs).docs if hit.found}

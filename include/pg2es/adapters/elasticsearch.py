@@ -27,7 +27,7 @@ REQUEST_TIMEOUT_S = 60
 
 
 class _RawJson(JsonSerializer):
-    """Leaves an answer as bytes. The client's typed calls use Elasticsearch's own media type, `post_raw` this one."""
+    """Leaves an answer as bytes."""
 
     def loads(self, data: bytes) -> Any:
         """Return the bytes."""
@@ -37,27 +37,38 @@ class _RawJson(JsonSerializer):
 _OVERLOADED = frozenset({408, 429, 500, 502, 503, 504})
 
 
-def open_client(urls: tuple[str, ...], user: str, password: str, ca_certificate: str | None) -> Elasticsearch:
-    """Return a client that neither retries nor hides an error: what to do again is decided by refresh."""
-    return Elasticsearch(
-        list(urls),
-        basic_auth=(user, password),
-        ca_certs=ca_certificate or DEFAULT,
-        serializers={"application/json": _RawJson()},
-        request_timeout=REQUEST_TIMEOUT_S,
-        max_retries=0,
-        retry_on_timeout=False,
-    )
+class Client(Elasticsearch):
+    """The client, and a twin whose answers stay bytes.
+
+    Neither retries nor hides an error: what to do again is decided by refresh.
+    """
+
+    raw: Elasticsearch
+
+    @classmethod
+    def open(cls, urls: tuple[str, ...], user: str, password: str, ca_certificate: str | None) -> "Client":
+        """Return a client; nothing is sent yet."""
+        settings: dict[str, Any] = {
+            "hosts": list(urls),
+            "basic_auth": (user, password),
+            "ca_certs": ca_certificate or DEFAULT,
+            "request_timeout": REQUEST_TIMEOUT_S,
+            "max_retries": 0,
+            "retry_on_timeout": False,
+        }
+        client = cls(**settings)
+        client.raw = Elasticsearch(**settings, serializers={"application/json": _RawJson()})
+        return client
 
 
 def post_raw(
-    client: Elasticsearch, path: str, body: object, doing: str, content_type: str = "application/json", **params: str
+    client: Client, path: str, body: object, doing: str, content_type: str = "application/json", **params: str
 ) -> bytes:
     """Return the bytes of an answer; `body` is an object, or bytes that are sent as they are."""
     with translate_errors(doing):
         return cast(
             "bytes",
-            client.perform_request(
+            client.raw.perform_request(
                 "POST",
                 path,
                 params=params,
@@ -126,7 +137,7 @@ class BulkOutcome:
         self.again.extend(other.again)
 
 
-def send_bulk(client: Elasticsearch, index: str, body: bytes, items: int) -> BulkOutcome:
+def send_bulk(client: Client, index: str, body: bytes, items: int) -> BulkOutcome:
     """Send ready NDJSON lines, `items` actions, and judge each item alone.
 
     Raises ElasticsearchUnavailable when the request as a whole was not answered or not accepted.

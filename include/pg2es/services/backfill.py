@@ -236,11 +236,12 @@ class _Slicer:
         relation, first, end = self._blocks.relation, self._blocks.first, self._blocks.end
         while True:
             known_end = self._end_now() if end is None else end
-            last = first + self._size >= known_end
-            yield BlockRange(relation, first, end if last else first + self._size)
-            if last:
+            until = first + self._size
+            if until >= known_end:
+                yield BlockRange(relation, first, end)
                 return
-            first += self._size
+            yield BlockRange(relation, first, until)
+            first = until
 
     def learn(self, read: Slice) -> None:
         """Aim the next slice at SLICE_BYTES, at most four times the last one."""

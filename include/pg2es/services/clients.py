@@ -7,11 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
-from elasticsearch import Elasticsearch
 
 from pg2es.adapters.catalog import read_table
 from pg2es.adapters.connect import ConnectCluster
-from pg2es.adapters.elasticsearch import open_client
+from pg2es.adapters.elasticsearch import Client
 from pg2es.adapters.kafka import KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
 from pg2es.core.errors import ConfigError
@@ -67,10 +66,10 @@ class Clients:
             yield session
 
     @cached_property
-    def elasticsearch(self) -> Elasticsearch:
+    def elasticsearch(self) -> Client:
         """The client of the batch jobs' user."""
         values = resolve_fields(self.project.platform.elasticsearch, self._file, "elasticsearch.")
-        return open_client(values["urls"], values["user"], values["password"], values["ca_certificate"])
+        return Client.open(values["urls"], values["user"], values["password"], values["ca_certificate"])
 
     @cached_property
     def kafka(self) -> AdminClient:

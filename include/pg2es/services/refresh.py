@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 
 import orjson
 import psycopg
-from elasticsearch import Elasticsearch
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from pg2es.adapters.elasticsearch import BulkOutcome, Rejection, send_bulk
+from pg2es.adapters.elasticsearch import BulkOutcome, Client, Rejection, send_bulk
 from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, read_identity, translate_errors
 from pg2es.core.chunks import BlockRange
 from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, IdentityMismatch
@@ -93,7 +92,7 @@ class Refresher:
     Raises IdentityMismatch when the session's database is not the generation's (rule 12).
     """
 
-    def __init__(self, session: Session, client: Elasticsearch, target: Target) -> None:
+    def __init__(self, session: Session, client: Client, target: Target) -> None:
         self._session = session
         self._client = client
         self._target = target

@@ -1,0 +1,26 @@
+"""Which configuration folder the commands use."""
+
+from pathlib import Path
+
+import pg2es
+from pg2es.core.errors import ConfigError
+from pg2es.core.project import Project, load_project
+
+
+def find_folder(given: Path | None) -> Path:
+    """Return the folder that has `platform.yaml`: the given one, else `include/` here, this folder, or the checkout's.
+
+    Raises ConfigError when there is none.
+    """
+    checkout = Path(pg2es.__file__).parent.parent
+    candidates = [given] if given else [Path("include"), Path(), checkout]
+    for folder in candidates:
+        if (folder / "platform.yaml").is_file():
+            return folder
+    searched = ", ".join(str(folder.absolute()) for folder in candidates)
+    raise ConfigError("platform.yaml", "", f"is not in {searched}; name the folder with --config or PG2ES_CONFIG")
+
+
+def load(given: Path | None) -> Project:
+    """Return the project in the folder that `find_folder` finds."""
+    return load_project(find_folder(given))

@@ -1,0 +1,132 @@
+"""The command `pg2es`.
+
+Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, drift of `verify`), 2 the command
+could not do its work.
+"""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from pg2es.cli.console import fail, out, set_up_logging
+from pg2es.cli.folder import load
+from pg2es.core.errors import Pg2esError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100},
+)
+
+FOUND = 1
+FAILED = 2
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
+    if wanted:
+        try:
+            out.print(f"pg2es {version('pg2es')}")
+        except PackageNotFoundError:
+            out.print("pg2es (from a checkout)")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(envvar="PG2ES_CONFIG", help="Folder with platform.yaml, sources/ and pipelines/.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is going on.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep Elasticsearch equal to PostgreSQL."""
+    set_up_logging(verbose=verbose)
+    context.obj = config
+
+
+@app.command()
+def validate(
+    context: typer.Context,
+    pipelines: Annotated[list[str] | None, typer.Argument(help="Pipelines; all by default.")] = None,
+    connect: Annotated[bool, typer.Option("--connect", help="Ask the servers, too.")] = False,
+) -> None:
+    """Check the files, and with --connect the servers, tables and SQL behind them."""
+    from pg2es.cli.validate import validate
+
+    if not validate(load(context.obj), pipelines or [], connect=connect):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def suggest(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="A file in sources/, without .yaml.")],
+    table: Annotated[str, typer.Argument(metavar="SCHEMA.TABLE")],
+    name: Annotated[str | None, typer.Option(help="Name of the pipeline. Default: the table's.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+) -> None:
+    """Write a pipeline file and a mapping for a table."""
+    from pg2es.services.clients import Clients
+    from pg2es.services.suggest import suggest
+
+    written = suggest(Clients(load(context.obj)), source, table, name=name, force=force)
+    out.print(Text(f"Wrote {written.pipeline} and {written.mapping}; check with `pg2es validate --connect`."))
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    pipeline: str,
+    ids: Annotated[int, typer.Option(min=0, help="How many ids of each kind of drift to print.")] = 10,
+) -> None:
+    """Compare every document with its row, byte for byte."""
+    from pg2es.cli.verify import verify
+
+    if not verify(load(context.obj), pipeline, ids):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def deploy(context: typer.Context, source: str) -> None:
+    """Bring the connectors of a source to what the files say."""
+    from pg2es.services import connectors
+    from pg2es.services.clients import Clients
+
+    project = load(context.obj)
+    for name in connectors.deploy(Clients(project), project.source(source)):
+        out.print(Text(f"{name} runs"))
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    source: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the connectors, slot and publication of a source. The indices stay, and get no more changes."""
+    from pg2es.services import connectors
+    from pg2es.services.clients import Clients
+
+    project = load(context.obj)
+    found = project.source(source)
+    if not yes:
+        typer.confirm(f"Remove the connectors, slot {found.slot} and publication {found.publication}?", abort=True)
+    removed = connectors.remove(Clients(project), found)
+    out.print(Text(f"Removed {', '.join([*removed, found.slot, found.publication])}."))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and end the process with its status."""
+    try:
+        app(arguments)
+    except Pg2esError as error:
+        fail(str(error))
+        sys.exit(FAILED)
