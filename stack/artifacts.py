@@ -1,4 +1,4 @@
-"""Where `mvn -f stack/pom.xml process-resources` puts the servers, and which Java runs them."""
+"""The files of the servers: ours in stack/files, theirs where `mvn -f stack/pom.xml process-resources` puts them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from stack.config import CHECKOUT
 from stack.errors import MissingArtifactError
 
+FILES = CHECKOUT / "stack" / "files"
 TARGET = CHECKOUT / "stack" / "target"
 SINK_PLUGINS = CHECKOUT / "connect" / "target" / "plugin"
 JAVA_MINIMUM = 17

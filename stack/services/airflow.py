@@ -17,11 +17,20 @@ from typing import ClassVar
 import psycopg
 from typing_extensions import override
 
+from stack import artifacts
 from stack.config import CHECKOUT, HOST
 from stack.http import get_json
 from stack.services.base import Service
 
 _migrating = threading.Lock()
+
+# The pool that backfills copy their chunks in: name, slots, description.
+_POOL = ("pg2es_backfill", "4", "Chunks of backfills that are copied at the same time, over all pipelines.")
+
+
+def _read_variables(file: Path) -> dict[str, str]:
+    lines = (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
 
 
 class AirflowProcess(Service):
@@ -57,6 +66,7 @@ class AirflowProcess(Service):
         with _migrating:
             if not stamp.exists() or stamp.read_text() != version("apache-airflow"):
                 self.user.run([sys.executable, "-m", "airflow", "db", "migrate"], self.environment())
+                self.user.run([sys.executable, "-m", "airflow", "pools", "set", *_POOL], self.environment())
                 self.user.write_file(stamp, version("apache-airflow"))
 
     @override
@@ -81,36 +91,25 @@ class AirflowProcess(Service):
     def variables(self) -> Mapping[str, str]:
         credentials = self.config.credentials
         url = self.config.url("airflow")
-        settings = {
-            "CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
-            "CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
-            "CORE__LOAD_EXAMPLES": "False",
-            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "CORE__EXECUTOR": "LocalExecutor",
-            "CORE__PARALLELISM": "8",
-            "CORE__FERNET_KEY": credentials["AIRFLOW_FERNET_KEY"],
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
-            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file),
-            "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-            "DATABASE__SQL_ALCHEMY_CONN": self._dsn.replace("postgresql:", "postgresql+psycopg2:"),
-            "API__HOST": HOST,
-            "API__PORT": str(self.config.ports["airflow"]),
-            "API__BASE_URL": url,
-            "API__SECRET_KEY": credentials["AIRFLOW_SECRET_KEY"],
-            "API_AUTH__JWT_SECRET": credentials["AIRFLOW_JWT_SECRET"],
-            # A short task's run takes 1 to 2 s instead of 3.
-            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-            # Tasks whose process was killed are found within half a minute, not within five.
-            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
-            # New DAG files are seen within seconds.
-            "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-            "LOGGING__COLORED_CONSOLE_LOG": "False",
-        }
         return {
+            **_read_variables(artifacts.FILES / "airflow.env"),
             "AIRFLOW_HOME": str(self.folder),
-            **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+            "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+            "AIRFLOW__CORE__FERNET_KEY": credentials["AIRFLOW_FERNET_KEY"],
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._dsn.replace("postgresql:", "postgresql+psycopg2:"),
+            "AIRFLOW__API__HOST": HOST,
+            "AIRFLOW__API__PORT": str(self.config.ports["airflow"]),
+            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__SECRET_KEY": credentials["AIRFLOW_SECRET_KEY"],
+            "AIRFLOW__API_AUTH__JWT_SECRET": credentials["AIRFLOW_JWT_SECRET"],
             **self.config.service_environment(),
+            # With it, tasks write the notes of their runs.
+            "AIRFLOW_CONN_PG2ES_AIRFLOW": (
+                f"http://admin:{credentials['PG2ES_AIRFLOW_PASSWORD']}@{HOST}:{self.config.ports['airflow']}"
+            ),
             "PYTHONPATH": ":".join(str(path) for path in (CHECKOUT / "include", CHECKOUT / "plugins", CHECKOUT)),
             # Airflow writes titles over its processes; this keeps `stack.processes.MARKER` readable all the same.
             "SPT_NOENV": "1",

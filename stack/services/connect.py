@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -13,9 +14,7 @@ from stack.http import get_json
 from stack.services.base import Service
 from stack.services.kafka import build_java_command, format_properties
 
-_REST_AUTH = "org.apache.kafka.connect.rest.basic.auth.extension"
-_PROVIDERS = "org.apache.kafka.common.config.provider"
-_JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
+_LOGIN_MODULE = "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule"
 SOURCE_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
 
 
@@ -23,7 +22,8 @@ class ConnectWorker(Service):
     """What distributed and standalone workers have in common."""
 
     needs = ("kafka",)
-    main_class = "org.apache.kafka.connect.cli.ConnectDistributed"
+    main_class: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
 
     @property
     def port(self) -> str:
@@ -41,9 +41,9 @@ class ConnectWorker(Service):
         self.user.write_file(credentials, f"pg2es={self.config.credentials['PG2ES_CONNECT_PASSWORD']}\n")
         self.user.write_file(
             self.folder / "jaas.conf",
-            f'KafkaConnect {{ {_REST_AUTH}.PropertyFileLoginModule required file="{credentials}"; }};\n',
+            f'KafkaConnect {{ {_LOGIN_MODULE} required file="{credentials}"; }};\n',
         )
-        self.user.write_file(self.folder / "worker.properties", format_properties(self.worker_settings()))
+        self.user.write_file(self.folder / "worker.properties", self._format_settings())
 
     @override
     def command(self) -> Sequence[str | Path]:
@@ -75,50 +75,25 @@ class ConnectWorker(Service):
         plugins = get_json(port, "/connector-plugins", "pg2es", password) or []
         return any(plugin["class"] == SOURCE_CLASS for plugin in plugins)
 
-    def worker_settings(self) -> dict[str, str]:
-        """Return the worker's configuration."""
+    def _format_settings(self) -> str:
         port = self.config.ports[self.port]
-        return {
+        addresses = {
             "bootstrap.servers": f"{HOST}:{self.config.ports['kafka']}",
-            "key.converter": _JSON_CONVERTER,
-            "key.converter.schemas.enable": "false",
-            "value.converter": _JSON_CONVERTER,
-            "value.converter.schemas.enable": "false",
             "plugin.path": f"{artifacts.require('plugins')},{artifacts.SINK_PLUGINS}",
-            "plugin.discovery": "service_load",
-            "config.providers": "env,file",
-            "config.providers.env.class": f"{_PROVIDERS}.EnvVarConfigProvider",
-            "config.providers.file.class": f"{_PROVIDERS}.FileConfigProvider",
-            "connector.client.config.override.policy": "All",
-            "offset.flush.interval.ms": "5000",
             "listeners": f"http://{HOST}:{port}",
             "rest.advertised.host.name": HOST,
             "rest.advertised.port": str(port),
-            "rest.extension.classes": f"{_REST_AUTH}.BasicAuthSecurityRestExtension",
+            # Only the standalone worker reads it.
+            "offset.storage.file.filename": str(self.folder / "offsets"),
         }
+        return "".join((artifacts.FILES / name).read_text() for name in self.files) + format_properties(addresses)
 
 
 class DistributedWorker(ConnectWorker):
     """One of the two workers that share connectors; when one dies the other takes over within seconds."""
 
-    @override
-    def worker_settings(self) -> dict[str, str]:
-        return super().worker_settings() | {
-            "group.id": "pg2es-connect",
-            "config.storage.topic": "pg2es-connect-configs",
-            "config.storage.replication.factor": "1",
-            "offset.storage.topic": "pg2es-connect-offsets",
-            "offset.storage.replication.factor": "1",
-            "offset.storage.partitions": "5",
-            "status.storage.topic": "pg2es-connect-status",
-            "status.storage.replication.factor": "1",
-            "status.storage.partitions": "1",
-            # Kafka's own values (45 s until a dead worker is noticed, 300 s until its tasks move) suit clusters
-            # where a worker restarts more often than it dies.
-            "session.timeout.ms": "10000",
-            "heartbeat.interval.ms": "2000",
-            "scheduled.rebalance.max.delay.ms": "5000",
-        }
+    main_class = "org.apache.kafka.connect.cli.ConnectDistributed"
+    files = ("connect-worker.properties", "connect-distributed.properties")
 
 
 class StandaloneWorker(ConnectWorker):
@@ -126,7 +101,4 @@ class StandaloneWorker(ConnectWorker):
 
     on_demand = True
     main_class = "org.apache.kafka.connect.cli.ConnectStandalone"
-
-    @override
-    def worker_settings(self) -> dict[str, str]:
-        return super().worker_settings() | {"offset.storage.file.filename": str(self.folder / "offsets")}
+    files = ("connect-worker.properties",)

@@ -17,20 +17,6 @@ from stack.services.base import Service
 
 _HASH_ITERATIONS = 10_000
 
-# The sink has neither create_index nor auto_configure: a late event must not bring a deleted generation back.
-_ROLES = """\
-pg2es:
-  cluster: [monitor, manage_index_templates]
-  indices:
-    - names: ["*"]
-      privileges: [all]
-pg2es_sink:
-  cluster: [monitor]
-  indices:
-    - names: ["*"]
-      privileges: [read, index, delete, monitor, view_index_metadata]
-"""
-
 
 def hash_password(password: str) -> str:
     """Return what the file realm calls PBKDF2: HMAC-SHA512, with a salt of 32 bytes."""
@@ -53,10 +39,10 @@ class Elasticsearch(Service):
         for folder in ("data", "logs", "tmp"):
             self.user.make_folder(self.folder / folder)
         self._write("elasticsearch.yml", self._format_settings())
-        self._write("roles.yml", _ROLES)
+        self._write("roles.yml", (artifacts.FILES / "elasticsearch-roles.yml").read_text())
         self._write("users", self._format_users())
         self._write("users_roles", "superuser:elastic\npg2es:pg2es\npg2es_sink:pg2es_sink\n")
-        self._write("log4j2.properties", _LOG4J)
+        self._write("log4j2.properties", (artifacts.FILES / "elasticsearch-log4j2.properties").read_text())
         # The distribution's own flags, but for those that write files into the current folder.
         flags = (self._home / "config" / "jvm.options").read_text().splitlines(keepends=True)
         self._write("jvm.options", "".join(flag for flag in flags if "Xlog:gc" not in flag and "ErrorFile" not in flag))
@@ -121,16 +107,3 @@ class Elasticsearch(Service):
             "pg2es_sink": "PG2ES_ELASTICSEARCH_SINK_PASSWORD",
         }
         return "".join(f"{user}:{hash_password(self.config.credentials[name])}\n" for user, name in passwords.items())
-
-
-_LOG4J = """\
-status = error
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%marker %m%consoleException%n
-rootLogger.level = info
-rootLogger.appenderRef.console.ref = console
-logger.deprecation.name = org.elasticsearch.deprecation
-logger.deprecation.level = error
-"""

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from typing_extensions import override
 
 from stack import artifacts
-from stack.config import CHECKOUT, HOST
+from stack.config import HOST
 from stack.services.base import Service
 
 _SILENT = logging.getLogger("stack.librdkafka")
@@ -31,7 +31,7 @@ def build_java_command(
         artifacts.find_java_home() / "bin" / "java",
         f"-Xmx{heap}",
         "-XX:+ExitOnOutOfMemoryError",
-        f"-Dlog4j2.configurationFile={CHECKOUT / 'stack' / 'log4j2.properties'}",
+        f"-Dlog4j2.configurationFile={artifacts.FILES / 'log4j2.properties'}",
         *options,
         "-cp",
         artifacts.require("kafka/libs") / "*",
@@ -50,30 +50,7 @@ class Kafka(Service):
 
     @override
     def prepare(self) -> None:
-        broker, controller = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
-        properties = self.user.write_file(
-            self._properties,
-            format_properties(
-                {
-                    "process.roles": "broker,controller",
-                    "node.id": "1",
-                    "controller.quorum.voters": f"1@{controller}",
-                    "controller.listener.names": "CONTROLLER",
-                    "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-                    "advertised.listeners": f"PLAINTEXT://{broker}",
-                    "log.dirs": str(self.folder / "data"),
-                    "auto.create.topics.enable": "false",
-                    "group.initial.rebalance.delay.ms": "0",
-                    "offsets.topic.num.partitions": "5",
-                    "offsets.topic.replication.factor": "1",
-                    "transaction.state.log.num.partitions": "5",
-                    "transaction.state.log.replication.factor": "1",
-                    "transaction.state.log.min.isr": "1",
-                    "share.coordinator.state.topic.replication.factor": "1",
-                    "share.coordinator.state.topic.min.isr": "1",
-                }
-            ),
-        )
+        properties = self.user.write_file(self._properties, format_properties(self.settings()))
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = self.config.credentials["KAFKA_CLUSTER_ID"]
             format_storage = build_java_command(
@@ -93,6 +70,28 @@ class Kafka(Service):
             return bool(client.list_topics(timeout=2).brokers)
         except KafkaException:
             return False
+
+    def settings(self) -> dict[str, str]:
+        """Return the content of server.properties."""
+        broker, controller = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{broker}",
+            "log.dirs": str(self.folder / "data"),
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": "0",
+            "offsets.topic.num.partitions": "5",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "5",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+        }
 
     @property
     def _properties(self) -> Path:

@@ -90,13 +90,8 @@ class Postgres(Service):
 
     @override
     def command(self) -> Sequence[str | Path]:
-        settings = self.settings | {
-            "port": str(self.port),
-            "listen_addresses": HOST,
-            "unix_socket_directories": "",
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-        }
+        addresses = {"port": str(self.port), "listen_addresses": HOST, "unix_socket_directories": ""}
+        settings = {**self.settings, "timezone": "UTC", "log_timezone": "UTC", **addresses}
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
         return [ensure_binaries() / "bin" / "postgres", "-D", self.folder, *options]
 
