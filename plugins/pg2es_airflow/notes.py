@@ -1,0 +1,39 @@
+"""The note of a DAG run: a sentence that people see in the UI.
+
+Tasks have no way to it but Airflow's REST interface, and no account there. So it is written where an Airflow connection
+`pg2es_airflow` (HTTP: host, port, login, password) exists; elsewhere the sentence is in the log and in the report.
+"""
+
+import logging
+
+import httpx
+from airflow.sdk import BaseHook, get_current_context
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+log = logging.getLogger(__name__)
+
+CONNECTION = "pg2es_airflow"
+TIMEOUT_S = 30
+
+
+def write_run_note(text: str) -> None:
+    """Log the sentence and make it the note of the current DAG run. A note that cannot be written fails no run."""
+    log.info(text)
+    try:
+        connection = BaseHook.get_connection(CONNECTION)
+    except AirflowNotFoundException:
+        log.info("There is no Airflow connection %s, so the run has no note", CONNECTION)
+        return
+    run = get_current_context()["dag_run"]
+    url = f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
+    try:
+        with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
+            login = {"username": connection.login, "password": connection.password}
+            token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+            client.patch(
+                f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}",
+                json={"note": text},
+                headers={"Authorization": f"Bearer {token}"},
+            ).raise_for_status()
+    except httpx.HTTPError as error:
+        log.warning("The note of the run could not be written: %s", error)
