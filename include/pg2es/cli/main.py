@@ -5,7 +5,7 @@ could not do its work.
 """
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -27,12 +27,9 @@ FOUND = 1
 FAILED = 2
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
+def _show_version(wanted: bool) -> None:
     if wanted:
-        try:
-            out.print(f"pg2es {version('pg2es')}")
-        except PackageNotFoundError:
-            out.print("pg2es (from a checkout)")
+        out.print(f"pg2es {version('pg2es')}")
         raise typer.Exit
 
 

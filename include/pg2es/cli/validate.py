@@ -13,7 +13,10 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO
 
 
 def validate(project: Project, names: list[str], *, connect: bool) -> bool:
-    """Check pipelines (none named: all) and return whether there is no error. The files were checked by loading them."""
+    """Check pipelines (none named: all) and return whether there is no error.
+
+    The files are in order already: `project` was loaded from them.
+    """
     pipelines = _select(project, names)
     if not connect:
         out.print(f"{_count(len(pipelines), 'pipeline')}: the files are in order. --connect asks the servers, too.")

@@ -1,7 +1,8 @@
 """Which Elasticsearch field suits a PostgreSQL type, as its values stand in a document.
 
 A suggestion never makes Elasticsearch reject a document: what PostgreSQL can hold and a field cannot (NaN, infinity,
-years of five digits, a netmask) is left out of the field (`ignore_malformed`, `ignore_above`) and stays in the document.
+years of five digits, a netmask) is left out of the field (`ignore_malformed`, `ignore_above`) and stays in the
+document.
 """
 
 from dataclasses import dataclass
