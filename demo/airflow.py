@@ -1,8 +1,7 @@
 """A small client of Airflow's REST API: trigger a run, watch it, and say in one sentence why it failed."""
 
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -24,11 +23,6 @@ class RunState(StrEnum):
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run will not change any more."""
-        return self in (RunState.SUCCESS, RunState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -69,10 +63,10 @@ class Progress:
     state: RunState
     tasks: tuple[TaskInstance, ...]
 
-    def count(self, task_id: str) -> tuple[int, int]:
-        """Return how many instances of a task are done, and how many there are; before it is mapped that is 1."""
-        states = Counter(task.state == "success" for task in self.tasks if task.task_id == task_id)
-        return states[True], states.total()
+    @property
+    def done(self) -> int:
+        """How many of the tasks have succeeded."""
+        return sum(task.state == "success" for task in self.tasks)
 
 
 class Airflow:
@@ -81,7 +75,7 @@ class Airflow:
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url = url
         self.user = user
-        self._password = password
+        self.password = password
         self._client = httpx.Client(base_url=url, timeout=TIMEOUT_S)
         self._headers: dict[str, str] = {}
 
@@ -117,20 +111,25 @@ class Airflow:
             ),
         )
 
-    def wait(self, run: Run, timeout_s: float, watch: Callable[[Progress], None] = lambda _progress: None) -> None:
-        """Wait for the end of a run; `watch` sees each look at it. Raises AirflowError when it fails."""
+    def wait(
+        self, runs: Sequence[Run], timeout_s: float, watch: Callable[[Run, Progress], None] = lambda _run, _found: None
+    ) -> None:
+        """Wait for the end of all runs; `watch` sees each look at one. Raises AirflowError as soon as one fails."""
         deadline = time.monotonic() + timeout_s
-        while True:
-            progress = self.progress(run)
-            watch(progress)
-            if progress.state.ended:
-                break
-            if time.monotonic() > deadline:
-                raise AirflowError(f"DAG {run.dag_id} has not ended after {timeout_s:.0f} s; see {self._page(run)}")
-            time.sleep(_POLL_INTERVAL_S)
-        if progress.state is RunState.FAILED:
-            reason = self.explain(run, progress)
-            raise AirflowError(f"DAG {run.dag_id} has failed, {reason}\nAll of it: {self._page(run)}")
+        waiting = list(runs)
+        while waiting:
+            for run in tuple(waiting):
+                progress = self.progress(run)
+                watch(run, progress)
+                if progress.state is RunState.FAILED:
+                    reason = self.explain(run, progress)
+                    raise AirflowError(f"DAG {run.dag_id} has failed, {reason}\nAll of it: {self._page(run)}")
+                if progress.state is RunState.SUCCESS:
+                    waiting.remove(run)
+                elif time.monotonic() > deadline:
+                    raise AirflowError(f"DAG {run.dag_id} runs for more than {timeout_s:.0f} s: {self._page(run)}")
+            if waiting:
+                time.sleep(_POLL_INTERVAL_S)
 
     def explain(self, run: Run, progress: Progress) -> str:
         """Return why a run failed: the error of its first failed task."""
@@ -160,7 +159,7 @@ class Airflow:
         return f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
 
     def _log_in(self) -> None:
-        credentials = {"username": self.user, "password": self._password}
+        credentials = {"username": self.user, "password": self.password}
         response = self._send("POST", "/auth/token", json=credentials)
         if response.is_error:
             raise AirflowError(f"Airflow at {self.url} refuses the login of {self.user}. Check user and password.")
