@@ -5,13 +5,13 @@ could not do its work.
 """
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from pg2es import __version__
 from pg2es.cli.console import fail, out, set_up_logging
 from pg2es.cli.folder import load
 from pg2es.core.errors import Pg2esError
@@ -29,7 +29,7 @@ FAILED = 2
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"pg2es {version('pg2es')}")
+        out.print(f"pg2es {__version__}")
         raise typer.Exit
 
 
