@@ -93,7 +93,7 @@ def logs(
         chosen = [stack.find(service)] if service else list(stack.services.values())
     for one in chosen:
         prefix = "" if service else f"{one.name} | "
-        for line in read_tail(one, lines).splitlines():
+        for line in read_tail(one, lines):
             typer.echo(prefix + line)
     if follow:
         streams = {one.name: one.log.open(errors="replace") for one in chosen if one.log.exists()}

@@ -19,6 +19,7 @@ from stack.ports import find_port_holder, is_port_free
 from stack.processes import Process
 from stack.services import Service, build_services
 
+_LOG_LINES_READ = 500
 _LOG_LINES_IN_ERROR = 20
 _READY_INTERVAL_S = 0.2
 
@@ -129,7 +130,7 @@ class Stack:
             problem = "ended while it started"
         else:
             problem = f"was not ready within {service.ready_timeout_s:.0f} s"
-        raise ServiceFailedError(f"{service.name} {problem}. The end of {service.log}:\n{read_tail(service)}")
+        raise ServiceFailedError(f"{service.name} {problem}. The end of {service.log}:\n{_explain(service)}")
 
     def _stop_one(self, service: Service) -> None:
         leader = processes.read_pid_file(service.pid_file)
@@ -198,8 +199,14 @@ class Stack:
             yield
 
 
-def read_tail(service: Service, lines: int = _LOG_LINES_IN_ERROR) -> str:
+def read_tail(service: Service, lines: int) -> list[str]:
     """Return the last lines of a service's log."""
     if not service.log.exists():
-        return ""
-    return "\n".join(service.log.read_text(errors="replace").splitlines()[-lines:])
+        return []
+    return service.log.read_text(errors="replace").splitlines()[-lines:]
+
+
+def _explain(service: Service) -> str:
+    """Return the end of a service's log without Java's stack frames, which would push the errors out of sight."""
+    telling = [line for line in read_tail(service, _LOG_LINES_READ) if not line.lstrip().startswith(("at ", "... "))]
+    return "\n".join(telling[-_LOG_LINES_IN_ERROR:])

@@ -76,17 +76,18 @@ class ConnectWorker(Service):
         return any(plugin["class"] == SOURCE_CLASS for plugin in plugins)
 
     def _format_settings(self) -> str:
+        return "".join((artifacts.FILES / name).read_text() for name in self.files) + format_properties(self.places())
+
+    def places(self) -> dict[str, str]:
+        """Return the settings that say where things are."""
         port = self.config.ports[self.port]
-        addresses = {
+        return {
             "bootstrap.servers": f"{HOST}:{self.config.ports['kafka']}",
             "plugin.path": f"{artifacts.require('plugins')},{artifacts.SINK_PLUGINS}",
             "listeners": f"http://{HOST}:{port}",
             "rest.advertised.host.name": HOST,
             "rest.advertised.port": str(port),
-            # Only the standalone worker reads it.
-            "offset.storage.file.filename": str(self.folder / "offsets"),
         }
-        return "".join((artifacts.FILES / name).read_text() for name in self.files) + format_properties(addresses)
 
 
 class DistributedWorker(ConnectWorker):
@@ -102,3 +103,7 @@ class StandaloneWorker(ConnectWorker):
     on_demand = True
     main_class = "org.apache.kafka.connect.cli.ConnectStandalone"
     files = ("connect-worker.properties",)
+
+    @override
+    def places(self) -> dict[str, str]:
+        return super().places() | {"offset.storage.file.filename": str(self.folder / "offsets")}
