@@ -41,7 +41,7 @@ lint: setup ## Check style, types and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=include:plugins $(BIN)/lint-imports
 	$(MAVEN) -f connect/pom.xml spotless:check
 
 format: setup ## Format the code
@@ -54,6 +54,7 @@ bench: up ## Measure, into bench/results/latest.json
 
 docs: setup ## Write the parts of docs/ that come from the code
 	$(MAVEN) -f connect/pom.xml compile exec:java > docs/sink.md
+	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
 
 requirements: .venv/.installed ## Pin requirements.in and requirements-dev.in anew
 	$(BIN)/pip install --quiet uv
