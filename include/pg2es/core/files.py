@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pg2es.core.errors import ConfigError
 from pg2es.core.references import is_reference, resolve
@@ -26,7 +26,7 @@ def _check_secret(text: str) -> str:
     return text
 
 
-Secret = Annotated[str, AfterValidator(_check_secret)]
+Secret = Annotated[str, AfterValidator(_check_secret), Field(json_schema_extra={"format": "reference"})]
 """A reference to a secret. Kept unresolved; `resolve` it at the moment it is used."""
 
 

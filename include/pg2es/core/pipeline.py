@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 
 from pg2es.core.files import FileModel
 from pg2es.core.source import Name, TableName
+from pg2es.core.table import KEY_TYPES
 
 AliasName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,200}$")]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -68,7 +69,12 @@ class BackfillSettings(FileModel):
 class StreamSettings(FileModel):
     """The sink connector of each generation."""
 
-    tasks: int = Field(default=1, ge=1, le=1000, description="Tasks of the sink; more than partitions are idle.")
+    tasks: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Tasks of the sink, which share the topics' partitions; more tasks than partitions are idle.",
+    )
     batch_roots: int = Field(default=500, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
 
 
@@ -78,9 +84,15 @@ class Pipeline(FileModel):
     name: Name
     source: Name = Field(description="Name of a file in `sources/`.")
     table: TableName = Field(description="The root table, `schema.table`.")
-    alias: AliasName = Field(default="", description="The alias that searches use. Default: the pipeline's name.")
+    alias: AliasName = Field(
+        default="",
+        description="The alias that searches use; its indices are `<alias>-000001` and so on. "
+        "Default: the pipeline's name.",
+    )
     key: tuple[Identifier, ...] | None = Field(
-        default=None, description="Columns that identify a root. Default: the table's primary key."
+        default=None,
+        description="Columns that identify a root: unique and NOT NULL, of types that read alike everywhere "
+        f"({', '.join(KEY_TYPES)}). Default: the table's primary key.",
     )
     document: Sql | None = Field(
         default=None,

@@ -23,9 +23,9 @@ class PostgresSettings(FileModel):
     """How to reach the database. It must be the primary: a standby cannot answer what is visible."""
 
     host: str = Field(description="Host of the primary.")
-    port: str = Field(default="5432", pattern=r"^(\d+|\$\{.+\})$", description="Port.")
-    database: str = Field(description="Database.")
-    user: str = Field(description="Role with REPLICATION and SELECT on the tables.")
+    port: str = Field(default="5432", pattern=r"^(\d+|\$\{.+\})$", description="Port of the primary.")
+    database: str = Field(description="Name of the database.")
+    user: str = Field(description="Role with LOGIN, REPLICATION and SELECT on the tables.")
     password: Secret = Field(description="Reference to its password.")
     sslmode: str = Field(
         default="prefer",
@@ -43,10 +43,23 @@ class Source(FileModel):
 
     name: Name
     postgres: PostgresSettings
-    slot: SlotName = Field(default="", description="Replication slot. Default: `pg2es_<source>`.")
-    publication: SlotName = Field(default="", description="Publication. Default: `pg2es_<source>`.")
-    topic_prefix: Name = Field(default="", description="First part of the topics' names. Default: the source's name.")
-    topic_partitions: int = Field(default=3, ge=1, le=1000, description="Partitions of each table's topic.")
+    slot: SlotName = Field(
+        default="", description="Replication slot; made when the source is deployed. Default: `pg2es_<source>`."
+    )
+    publication: SlotName = Field(
+        default="",
+        description="Publication; made, or extended, when the source is deployed. Default: `pg2es_<source>`.",
+    )
+    topic_prefix: Name = Field(
+        default="",
+        description="First part of the topics' names, `<prefix>.<schema>.<table>`. Default: the source's name.",
+    )
+    topic_partitions: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="Partitions of each table's topic, when it is made: so many tasks of a sink can share it.",
+    )
     events: Events = Field(
         default=Events.KEYS,
         description="`keys`: events carry keys and the columns that lead to roots, no more. "
