@@ -14,7 +14,7 @@ SINK := connect/pom.xml $(shell find connect/src/main -type f)
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: up ## Fill Elasticsearch from a sample shop while it changes, and compare every document
+demo: setup ## Fill Elasticsearch from a sample shop while it changes, and compare every document
 	$(BIN)/python -m demo
 
 test: setup lint ## Run every check and every test, against a stack of its own
@@ -53,7 +53,8 @@ bench: up ## Measure, into bench/results/latest.json
 	$(BIN)/python -m bench
 
 docs: setup ## Write the parts of docs/ that come from the code
-	$(MAVEN) -f connect/pom.xml compile exec:java > docs/sink.md
+	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
+	$(MAVEN) -f connect/pom.xml compile exec:java
 	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
 
 requirements: .venv/.installed ## Pin requirements.in and requirements-dev.in anew
