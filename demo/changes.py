@@ -1,6 +1,6 @@
 """What happens in the shop: each kind of change is one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -32,14 +32,14 @@ _NOTE_BYTES = 6_000
 class Shop:
     """What a writer knows of the shop. Its new ids are its own: no other writer of the same Traffic takes them."""
 
-    customers: list[int]
-    products: list[UUID]
+    customers: Sequence[int]
+    products: Sequence[UUID]
     last_order: int
     new_ids: Iterator[int]
 
     @classmethod
-    def read(cls, connection: psycopg.Connection, writer: int, writers: int) -> "Shop":
-        """Return the shop as it is now, for one of so many writers."""
+    def read(cls, connection: psycopg.Connection, writers: int) -> "list[Shop]":
+        """Return the shop as it is now, once for each writer."""
         row = connection.execute(
             "SELECT (SELECT array_agg(id ORDER BY id) FROM customers),"
             " (SELECT array_agg(id ORDER BY sku) FROM products),"
@@ -47,7 +47,7 @@ class Shop:
             " greatest((SELECT max(id) FROM orders), (SELECT max(id) FROM customers))"
         ).fetchone()
         customers, products, last_order, last_id = row or ([], [], 0, 0)
-        return cls(customers, products, last_order, count(last_id + 1 + writer, writers))
+        return [cls(customers, products, last_order, count(last_id + 1 + writer, writers)) for writer in range(writers)]
 
     def pick_order(self, random: Random) -> int:
         """Return the id of an order, one that may have been deleted."""

@@ -12,7 +12,9 @@ from demo.results import PipelineResult, Results, StreamResult
 from demo.screen import Screen
 from demo.stream import count_records_behind, measure_latency_s
 from demo.traffic import Traffic
+from pg2es.adapters import indices
 from pg2es.core.project import load_project
+from pg2es.services import reports
 from pg2es.services.clients import Clients
 from pg2es.services.compare import compare
 from pg2es.services.generations import require_live_generation
@@ -96,7 +98,20 @@ class Demo:
 
             self.airflow.wait(list(runs.values()), _BACKFILL_TIMEOUT_S, watch)
         self._screen.done(f"Backfilled by Airflow: {', '.join(runs)}", time.monotonic() - started)
-        return {name: self.airflow.result(run, "finish") for name, run in runs.items()}
+        return {name: self._read_report(name) for name in runs}
+
+    def _read_report(self, pipeline: str) -> dict[str, Any]:
+        """Return the figures of the latest backfill's report."""
+        client = self._clients.elasticsearch
+        indices.refresh_index(client, reports.INDEX)
+        found = client.search(
+            index=reports.INDEX,
+            query={"bool": {"filter": [{"term": {"kind": "backfill"}}, {"term": {"pipeline": pipeline}}]}},
+            sort=[{"at": "desc"}],
+            size=1,
+        )
+        details: dict[str, Any] = found["hits"]["hits"][0]["_source"]["details"]
+        return details
 
     def _params(self, pipeline: str) -> dict[str, Any]:
         """Return the Params of a backfill: orders in several chunks, however small the table is."""

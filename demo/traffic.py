@@ -34,16 +34,19 @@ class Traffic:
     """Writers on connections of their own."""
 
     def __init__(self, access: PostgresAccess, *, writers: int = 4, changes_per_s: float = 150, seed: int = 7) -> None:
+        with connect(access) as connection:
+            shops = Shop.read(connection, writers)
+        self._access = access
+        self._changes_per_s = changes_per_s / writers
+        self._writers = [Writer(shop, Random(f"{seed} writer {number}")) for number, shop in enumerate(shops)]
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(writers, thread_name_prefix="writer")
-        self._writers = [
-            Writer(access, number, writers, changes_per_s=changes_per_s / writers, seed=seed)
-            for number in range(writers)
-        ]
         self._running: list[Future[None]] = []
 
     def __enter__(self) -> Self:
-        self._running = [self._pool.submit(writer.run, self._stop) for writer in self._writers]
+        self._running = [
+            self._pool.submit(writer.run, self._access, self._changes_per_s, self._stop) for writer in self._writers
+        ]
         return self
 
     def __exit__(
@@ -72,32 +75,27 @@ class Traffic:
 
 
 class Writer:
-    """One connection that changes rows: one of `writers`, with a number below that."""
+    """One of those who change rows."""
 
-    def __init__(self, access: PostgresAccess, number: int, writers: int, *, changes_per_s: float, seed: int) -> None:
+    def __init__(self, shop: Shop, random: Random) -> None:
         self.rows = 0
         self.counts: Counter[str] = Counter()
-        self._access = access
-        self._number = number
-        self._writers = writers
-        self._changes_per_s = changes_per_s
-        self._random = Random(f"{seed} writer {number}")
-        self._shop: Shop | None = None
+        self._shop = shop
+        self._random = random
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, access: PostgresAccess, changes_per_s: float, stop: threading.Event) -> None:
         """Work until `stop` is set. A connection that is lost is made again."""
         while not stop.is_set():
             try:
-                with connect(self._access) as connection:
-                    self._work(connection, stop)
+                with connect(access) as connection:
+                    self._work(connection, changes_per_s, stop)
             except PostgresUnavailable as error:
-                log.info("Writer %d: %s", self._number, error)
+                log.info("%s", error)
                 self.counts["lost connection"] += 1
                 stop.wait(_RECONNECT_PAUSE_S)
 
     def change(self, connection: psycopg.Connection) -> int:
         """Make one change and return how many rows it changed."""
-        self._shop = self._shop or Shop.read(connection, self._number, self._writers)
         try:
             kind, rows = change(connection, self._shop, self._random)
         except psycopg.errors.DeadlockDetected:
@@ -106,11 +104,11 @@ class Writer:
         self.rows += rows
         return rows
 
-    def _work(self, connection: psycopg.Connection, stop: threading.Event) -> None:
+    def _work(self, connection: psycopg.Connection, changes_per_s: float, stop: threading.Event) -> None:
         due = time.monotonic()
         while not stop.is_set():
             rows = self.change(connection)
             # A change of nothing takes its time too; who falls far behind does not make up for it in a burst.
-            due += max(rows, 1) / self._changes_per_s
+            due += max(rows, 1) / changes_per_s
             due = max(due, time.monotonic() - _MAX_BACKLOG_S)
             stop.wait(max(0.0, due - time.monotonic()))
