@@ -1,17 +1,22 @@
 """Fixtures over the real servers of the embedded stack. A server that is not up is a failure, never a skip."""
 
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
-from psycopg import sql
 
 from stack.config import load_config
 from stack.launcher import Stack, State
-from tests.support import Database, ProjectFolder, connect, open_elasticsearch
+from tests.support import (
+    Database,
+    ProjectFolder,
+    new_name,
+    open_elasticsearch,
+    remove_stream,
+    temporary_database,
+    temporary_prefix,
+)
 
 NEEDED = {"postgres", "kafka", "connect-1", "connect-2", "elasticsearch"}
 
@@ -32,21 +37,14 @@ def stack_environment() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def unique_name() -> str:
     """A name that no other test has: of databases, sources, prefixes of aliases."""
-    return f"t{uuid.uuid4().hex[:12]}"
+    return new_name()
 
 
 @pytest.fixture
 def database(stack_environment: dict[str, str], unique_name: str) -> Iterator[Database]:
     """A fresh database that role pg2es owns; dropped with its slots at the end."""
-    name = sql.Identifier(unique_name)
-    owner = sql.Identifier(os.environ["PG2ES_POSTGRES_USER"])
-    with connect("postgres", superuser=True) as session:
-        session.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
-        yield Database(unique_name)
-        session.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [unique_name]
-        )
-        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with temporary_database(unique_name) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -59,28 +57,30 @@ def elasticsearch(stack_environment: dict[str, str]) -> Iterator[Elasticsearch]:
 @pytest.fixture
 def index_prefix(elasticsearch: Elasticsearch, unique_name: str) -> Iterator[str]:
     """Prefix for the aliases and indices of one test; what has it is deleted at the end."""
-    yield f"{unique_name}-"
-    # Names, because wildcards are refused for deleting.
-    if found := list(elasticsearch.indices.get(index=f"{unique_name}-*", features=["aliases"]).body):
-        elasticsearch.indices.delete(index=found)
+    with temporary_prefix(elasticsearch, unique_name) as prefix:
+        yield prefix
 
 
 @pytest.fixture
 def project_folder(tmp_path: Path, database: Database, index_prefix: str) -> ProjectFolder:
     """A configuration folder for the test's own database; source, slot, topics and aliases have unique names."""
-    checkout = Path(__file__).parent.parent
-    folder = ProjectFolder(tmp_path / "include", database.name, index_prefix)
-    folder.write("platform.yaml", (checkout / "include" / "platform.yaml").read_text(encoding="utf-8"))
-    folder.write(
-        f"sources/{database.name}.yaml",
-        {
-            "postgres": {
-                "host": "${env:PG2ES_POSTGRES_HOST}",
-                "port": "${env:PG2ES_POSTGRES_PORT}",
-                "database": database.name,
-                "user": "${env:PG2ES_POSTGRES_USER}",
-                "password": "${env:PG2ES_POSTGRES_PASSWORD}",
-            }
-        },
-    )
-    return folder
+    return ProjectFolder.create(tmp_path / "include", database, index_prefix)
+
+
+@pytest.fixture
+def streamed_folder(project_folder: ProjectFolder) -> Iterator[ProjectFolder]:
+    """A configuration folder whose connectors the test may deploy; they go at the end."""
+    yield project_folder
+    remove_stream(project_folder)
+
+
+@pytest.fixture(scope="module")
+def module_folder(
+    tmp_path_factory: pytest.TempPathFactory, elasticsearch: Elasticsearch
+) -> Iterator[tuple[ProjectFolder, Database]]:
+    """As `streamed_folder`, with its database, for all tests of a module: connectors take seconds to start and stop."""
+    name = new_name()
+    with temporary_database(name) as database, temporary_prefix(elasticsearch, name) as prefix:
+        folder = ProjectFolder.create(tmp_path_factory.mktemp(name) / "include", database, prefix)
+        yield folder, database
+        remove_stream(folder)

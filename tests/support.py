@@ -2,6 +2,9 @@
 
 import json
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +12,27 @@ from typing import Any
 import psycopg
 import yaml
 from elasticsearch import Elasticsearch
+from psycopg import sql
 from psycopg.rows import TupleRow
 
+from pg2es.adapters import indices
+from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.project import load_project
 from pg2es.core.source import Source
 from pg2es.services.clients import Clients
+from pg2es.services.waiting import wait_for
 
+CHECKOUT = Path(__file__).parent.parent
 MAPPING: dict[str, Any] = {
     "settings": {"number_of_shards": 1, "number_of_replicas": 0},
     "mappings": {"dynamic": False, "properties": {}},
 }
+
+
+def new_name() -> str:
+    """Return a name that no other test has: of databases, sources, prefixes of aliases."""
+    return f"t{uuid.uuid4().hex[:12]}"
 
 
 def connect(database: str, *, superuser: bool = False, **options: Any) -> psycopg.Connection[TupleRow]:
@@ -62,6 +75,32 @@ class Database:
                 session.execute(statement)
 
 
+@contextmanager
+def temporary_database(name: str) -> Iterator[Database]:
+    """Give a fresh database that role pg2es owns; dropped with its slots at the end."""
+    identifier = sql.Identifier(name)
+    owner = sql.Identifier(os.environ["PG2ES_POSTGRES_USER"])
+    with connect("postgres", superuser=True) as session:
+        session.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, owner))
+    try:
+        yield Database(name)
+    finally:
+        with connect("postgres", superuser=True) as session:
+            session.execute(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [name]
+            )
+            session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@contextmanager
+def temporary_prefix(client: Elasticsearch, name: str) -> Iterator[str]:
+    """Give a prefix for aliases and indices; what has it is deleted at the end."""
+    yield f"{name}-"
+    # Names, because wildcards are refused for deleting.
+    if found := list(client.indices.get(index=f"{name}-*", features=["aliases"]).body):
+        client.indices.delete(index=found)
+
+
 @dataclass(frozen=True)
 class ProjectFolder:
     """A configuration folder. Pipelines read source `source` and write to aliases that begin with `prefix`."""
@@ -69,6 +108,21 @@ class ProjectFolder:
     folder: Path
     source: str
     prefix: str
+
+    @classmethod
+    def create(cls, folder: Path, database: Database, prefix: str) -> "ProjectFolder":
+        """Write platform and source; source, slot, topics and aliases get names of their own."""
+        project = cls(folder, database.name, prefix)
+        project.write("platform.yaml", (CHECKOUT / "include" / "platform.yaml").read_text(encoding="utf-8"))
+        postgres = {
+            "host": "${env:PG2ES_POSTGRES_HOST}",
+            "port": "${env:PG2ES_POSTGRES_PORT}",
+            "database": database.name,
+            "user": "${env:PG2ES_POSTGRES_USER}",
+            "password": "${env:PG2ES_POSTGRES_PASSWORD}",
+        }
+        project.write(f"sources/{database.name}.yaml", {"postgres": postgres})
+        return project
 
     def write(self, path: str, content: object) -> Path:
         """Write a file: text as it is, for other content JSON (which is YAML, too)."""
@@ -115,3 +169,22 @@ def open_elasticsearch() -> Elasticsearch:
         os.environ["PG2ES_ELASTICSEARCH_URLS"].split(","),
         basic_auth=(os.environ["PG2ES_ELASTICSEARCH_USER"], os.environ["PG2ES_ELASTICSEARCH_PASSWORD"]),
     )
+
+
+def remove_stream(folder: ProjectFolder) -> None:
+    """Take away the connectors and topics of a project, whatever state they are in; the database then has no reader."""
+    clients = folder.clients()
+    for pipeline in clients.project.pipelines.values():
+        for index in indices.list_generations(clients.elasticsearch, pipeline.alias).values():
+            clients.connect.remove(sink_connector(index))
+    clients.connect.remove(folder.source_model().connector)
+    with connect("postgres", superuser=True) as session:
+        used = "SELECT FROM pg_replication_slots WHERE database = %s AND active"
+        wait_for(
+            lambda: session.execute(used, [folder.source]).fetchone() is None,
+            timeout_s=60,
+            on_timeout=lambda: AssertionError(f"Debezium still reads database {folder.source}"),
+        )
+    topics = [topic for topic in clients.kafka.list_topics(timeout=30).topics if folder.source in topic]
+    for future in clients.kafka.delete_topics(topics).values() if topics else ():
+        future.result()
