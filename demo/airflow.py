@@ -143,10 +143,6 @@ class Airflow:
         others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         return f"task {task}{others}: {_last_error(content)}"
 
-    def result(self, run: Run, task_id: str) -> Any:
-        """Return what a task returned."""
-        return self._call("GET", f"{run.path}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
-
     def end_active_runs(self, dag_id: str) -> int:
         """Mark the runs of a DAG that are not over as failed, which ends their tasks; return how many there were."""
         params = {"state": [RunState.QUEUED.value, RunState.RUNNING.value], "limit": _PAGE}
@@ -154,6 +150,10 @@ class Airflow:
         for run in runs:
             self._call("PATCH", Run(dag_id, run["dag_run_id"]).path, json={"state": RunState.FAILED.value})
         return len(runs)
+
+    def delete_dag(self, dag_id: str) -> None:
+        """Remove what Airflow remembers of a DAG; it is made anew as long as its file is there."""
+        self._call("DELETE", f"/dags/{dag_id}", missing_ok=True)
 
     def _page(self, run: Run) -> str:
         return f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
@@ -176,7 +176,7 @@ class Airflow:
             return None
         if response.is_error:
             raise AirflowError(f"Airflow answers {response.status_code} to {method} {path}: {_detail(response)}")
-        return response.json()
+        return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

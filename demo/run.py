@@ -13,6 +13,7 @@ from demo.screen import Screen
 from demo.stream import count_records_behind, measure_latency_s
 from demo.traffic import Traffic
 from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import translate_errors
 from pg2es.core.project import load_project
 from pg2es.services import reports
 from pg2es.services.clients import Clients
@@ -104,12 +105,9 @@ class Demo:
         """Return the figures of the latest backfill's report."""
         client = self._clients.elasticsearch
         indices.refresh_index(client, reports.INDEX)
-        found = client.search(
-            index=reports.INDEX,
-            query={"bool": {"filter": [{"term": {"kind": "backfill"}}, {"term": {"pipeline": pipeline}}]}},
-            sort=[{"at": "desc"}],
-            size=1,
-        )
+        mine = [{"term": {"kind": "backfill"}}, {"term": {"pipeline": pipeline}}]
+        with translate_errors(f"reading {reports.INDEX}"):
+            found = client.search(index=reports.INDEX, query={"bool": {"filter": mine}}, sort=[{"at": "desc"}], size=1)
         details: dict[str, Any] = found["hits"]["hits"][0]["_source"]["details"]
         return details
 

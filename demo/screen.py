@@ -63,9 +63,9 @@ class Screen:
         self.console.print()
         self.console.print(table)
         self.console.print(
-            f"\n  traffic meanwhile   {stream.changed_rows:,} rows changed, {stream.changes_per_s:.0f} per second\n"
-            f"  stream lag          {stream.records_behind:,} records while the shop changed, "
-            f"a commit was searchable after {stream.latency_s:.2f} s (median)"
+            f"\n  traffic meanwhile  {stream.changed_rows:,} rows changed, {stream.changes_per_s:.0f} per second"
+            f"\n  stream lag         {stream.records_behind:,} records, with the traffic going on"
+            f"\n  commit to search   {stream.latency_s:.2f} s (median)"
         )
         for result in results.pipelines:
             self._show_drift(result.comparison)

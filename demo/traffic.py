@@ -21,6 +21,7 @@ import psycopg
 
 from demo.changes import Shop, change
 from demo.data import connect
+from demo.errors import DemoError
 from pg2es.adapters.postgres import PostgresAccess
 from pg2es.core.errors import PostgresUnavailable
 
@@ -68,7 +69,7 @@ class Traffic:
         return sum((writer.counts for writer in self._writers), Counter())
 
     def check(self) -> None:
-        """Raise the error that ended a writer, if one did."""
+        """Raise the DemoError that ended a writer, if one did."""
         for future in self._running:
             if future.done():
                 future.result()
@@ -84,7 +85,7 @@ class Writer:
         self._random = random
 
     def run(self, access: PostgresAccess, changes_per_s: float, stop: threading.Event) -> None:
-        """Work until `stop` is set. A connection that is lost is made again."""
+        """Work until `stop` is set. A connection that is lost is made again; any other error is a DemoError."""
         while not stop.is_set():
             try:
                 with connect(access) as connection:
@@ -93,6 +94,8 @@ class Writer:
                 log.info("%s", error)
                 self.counts["lost connection"] += 1
                 stop.wait(_RECONNECT_PAUSE_S)
+            except psycopg.Error as error:
+                raise DemoError(f"The traffic on {access.database} has ended: {error}") from error
 
     def change(self, connection: psycopg.Connection) -> int:
         """Make one change and return how many rows it changed."""

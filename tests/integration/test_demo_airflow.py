@@ -1,0 +1,109 @@
+"""The client of Airflow's REST API, on the real Airflow, with a DAG of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.airflow import Airflow, Progress, Run, RunState
+from demo.errors import AirflowError
+
+TIMEOUT_S = 240
+DAG_FILE = '''\
+"""Written by a test, which removes it."""
+
+from airflow.sdk import Param, dag, task
+
+
+@dag(dag_id="{dag_id}", schedule=None, params={{"bad": Param(None, type=["null", "integer"])}})
+def numbers():
+    @task
+    def first():
+        return [1, 2, 3]
+
+    @task
+    def double(number, params=None):
+        if number == params["bad"]:
+            raise ValueError(f"{{number}} cannot be doubled")
+        return 2 * number
+
+    double.expand(number=first())
+
+
+numbers()
+'''
+
+
+@pytest.fixture(scope="module")
+def airflow(stack_environment: dict[str, str]) -> Airflow:
+    return Airflow(
+        stack_environment["PG2ES_AIRFLOW_URL"],
+        stack_environment["PG2ES_AIRFLOW_USER"],
+        stack_environment["PG2ES_AIRFLOW_PASSWORD"],
+    )
+
+
+@pytest.fixture(scope="module")
+def dag_id(airflow: Airflow) -> Iterator[str]:
+    name = "test_demo_airflow"
+    file = Path(__file__).parents[2] / "dags" / f"{name}.py"
+    file.write_text(DAG_FILE.format(dag_id=name), encoding="utf-8")
+    try:
+        airflow.wait_until_parsed(name)
+        yield name
+    finally:
+        file.unlink()
+        airflow.delete_dag(name)
+
+
+def test_a_run_is_watched_to_its_end(airflow: Airflow, dag_id: str) -> None:
+    seen: list[Progress] = []
+    run = airflow.trigger(dag_id)
+    airflow.wait([run], TIMEOUT_S, lambda _run, progress: seen.append(progress))
+    assert seen[-1].state is RunState.SUCCESS
+    assert sorted(map(str, seen[-1].tasks)) == ["double[0]", "double[1]", "double[2]", "first"]
+    assert seen[-1].done == 4
+
+
+def test_a_failure_says_what_the_task_said(airflow: Airflow, dag_id: str) -> None:
+    run = airflow.trigger(dag_id, {"bad": 2})
+    with pytest.raises(AirflowError, match=r"task double\[1\]: ValueError: 2 cannot be doubled"):
+        airflow.wait([run], TIMEOUT_S)
+
+
+def test_a_param_that_is_refused_says_why(airflow: Airflow, dag_id: str) -> None:
+    with pytest.raises(AirflowError, match="'x' is not of type 'null', 'integer'"):
+        airflow.trigger(dag_id, {"bad": "x"})
+
+
+def test_a_run_can_be_ended(airflow: Airflow, dag_id: str) -> None:
+    run = airflow.trigger(dag_id)
+    assert airflow.end_active_runs(dag_id) == 1
+    with pytest.raises(AirflowError, match="somebody ended it"):
+        airflow.wait([run], TIMEOUT_S)
+
+
+def test_a_run_that_does_not_end_is_given_up(airflow: Airflow, dag_id: str) -> None:
+    with pytest.raises(AirflowError, match=f"DAG {dag_id} runs for more than 0 s"):
+        airflow.wait([airflow.trigger(dag_id)], 0)
+    airflow.end_active_runs(dag_id)
+
+
+def test_a_dag_that_is_not_there(airflow: Airflow) -> None:
+    with pytest.raises(AirflowError, match="Airflow has no DAG nowhere after 0 s"):
+        airflow.wait_until_parsed("nowhere", timeout_s=0)
+
+
+def test_a_run_that_is_not_there(airflow: Airflow, dag_id: str) -> None:
+    with pytest.raises(AirflowError, match="Airflow answers 404 to GET"):
+        airflow.progress(Run(dag_id, "nothing"))
+
+
+def test_a_wrong_password(airflow: Airflow) -> None:
+    with pytest.raises(AirflowError, match=r"refuses the login of admin. Check user and password"):
+        Airflow(airflow.url, airflow.user, "wrong").trigger("connectors")
+
+
+def test_no_airflow() -> None:
+    with pytest.raises(AirflowError, match=r"Airflow at http://127.0.0.1:1 cannot be reached"):
+        Airflow("http://127.0.0.1:1", "admin", "").trigger("connectors")
