@@ -112,11 +112,11 @@ final class ConfigChecks {
                 .collect(Collectors.toCollection(TreeSet::new));
         Set<String> without = difference(topics, routed);
         if (!without.isEmpty()) {
-            add(TOPICS, "No route for %s. Add a route for each, or take it out of topics.", without);
+            add(SinkKeys.ROUTES, "No route for %s. Add a route for each, or take it out of topics.", without);
         }
         Set<String> unread = difference(routed, topics);
         if (!unread.isEmpty()) {
-            add(TOPICS, "Routes read %s, which topics does not list. Add it to topics.", unread);
+            add(SinkKeys.ROUTES, "Routes read %s, which topics does not list. Add it to topics.", unread);
         }
     }
 

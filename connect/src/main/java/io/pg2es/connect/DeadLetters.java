@@ -37,8 +37,7 @@ final class DeadLetters {
             if (reporter == null) {
                 throw new ConnectException(
                         summary.getMessage() + " There is no place for dead letters: set errors.tolerance=all and "
-                                + "errors.deadletterqueue.topic.name, or mend the cause and restart the task.",
-                        summary);
+                                + "errors.deadletterqueue.topic.name, or mend the cause and restart the task.");
             }
             SinkRecord record = fault.record();
             LOG.warn("Dead letter: {}", RootCollector.place(record));

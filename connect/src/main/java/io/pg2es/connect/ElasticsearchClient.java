@@ -117,7 +117,7 @@ final class ElasticsearchClient implements AutoCloseable {
         } catch (IOException e) {
             if (isUntrusted(e)) {
                 throw new ConnectException(
-                        describe(e.getMessage() + ". Mend the URLs or " + SinkKeys.ELASTICSEARCH_CA_CERTIFICATE), e);
+                        describe(e.getMessage() + ". Mend the URLs or " + SinkKeys.ELASTICSEARCH_CA_CERTIFICATE));
             }
             throw new TransientFailure(describe(e.toString()), e);
         }
@@ -134,14 +134,13 @@ final class ElasticsearchClient implements AutoCloseable {
                 if (answer.contains(CLUSTER_BLOCK)) {
                     yield new TransientFailure(problem, error);
                 }
-                throw new ConnectException(
-                        problem + " Mend the credentials or the user's privileges on the index.", error);
+                throw new ConnectException(problem + " Mend the credentials or the user's privileges on the index.");
             }
             case 404 ->
                 throw new ConnectException(
                         problem + " The sink never creates an index: deploy the pipeline, or remove this connector.",
                         error);
-            default -> throw new ConnectException(problem, error);
+            default -> throw new ConnectException(problem);
         };
     }
 

@@ -3,6 +3,7 @@ package io.pg2es.connect;
 import java.sql.SQLException;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.apache.kafka.connect.errors.ConnectException;
 
 /** Tells PostgreSQL's passing failures from those that somebody must mend. */
@@ -22,6 +23,8 @@ final class PostgresErrors {
     private static final Set<String> PERMANENT_CLASSES = Set.of(
             "0A", "20", "21", "22", "23", "25", "26", "28", "2F", "38", "39", "3B", "3D", "3F", "42", "44", "P0");
 
+    private static final Pattern LINE_BREAK = Pattern.compile("\\s*\\R\\s*");
+
     private final String pipeline;
 
     PostgresErrors(String pipeline) {
@@ -31,11 +34,12 @@ final class PostgresErrors {
     /**
      * @param label what failed: a config key, or words
      * @return the passing failure, to be thrown
-     * @throws ConnectException when the failure does not pass by itself
+     * @throws ConnectException when the failure does not pass by itself; it has no cause, so that its own sentence is
+     *     the last word of the task's trace
      */
     TransientFailure translate(String label, SQLException error) {
         if (isPermanent(error.getSQLState())) {
-            throw new ConnectException(describe(label, error) + " " + remedy(error.getSQLState()), error);
+            throw new ConnectException(describe(label, error) + " " + remedy(error.getSQLState()));
         }
         return new TransientFailure(describe(label, error), error);
     }
@@ -50,7 +54,7 @@ final class PostgresErrors {
     private String describe(String label, SQLException error) {
         return String.format(
                 "Pipeline %s: %s failed in PostgreSQL: %s (SQLSTATE %s).",
-                pipeline, label, error.getMessage().strip(), error.getSQLState());
+                pipeline, label, LINE_BREAK.matcher(error.getMessage().strip()).replaceAll("; "), error.getSQLState());
     }
 
     private static String remedy(String state) {

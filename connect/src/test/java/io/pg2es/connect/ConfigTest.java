@@ -53,8 +53,6 @@ class ConfigTest {
                 "retry.initial.ms | 20000 | must not be more than retry.max.ms",
                 "bulk.timeout.ms | 40000 | must not be more than request.timeout.ms",
                 "elasticsearch.password | x | go together",
-                "topics | shop.public.orders | Routes read [shop.public.items]",
-                "topics | shop.public.orders,shop.public.items,other | No route for [other]",
                 "topics.regex | shop.* | List the topics",
                 "batch.size | 5 | Unknown option batch.size. Known are [batch.roots]",
                 "route.item.topic | x | Unknown option route.item.topic",
@@ -64,6 +62,15 @@ class ConfigTest {
         assertThat(errors(TestConfig.with(key, value)).get(key))
                 .as("errors of %s", key)
                 .anySatisfy(error -> assertThat(error).contains(expected));
+    }
+
+    @Test
+    void topicsAndRoutesFit() {
+        assertThat(errors(TestConfig.with("topics", "shop.public.orders")).get("routes"))
+                .containsExactly("Routes read [shop.public.items], which topics does not list. Add it to topics.");
+        assertThat(errors(TestConfig.with("topics", "shop.public.orders, shop.public.items, other"))
+                        .get("routes"))
+                .containsExactly("No route for [other]. Add a route for each, or take it out of topics.");
     }
 
     @Test

@@ -1,0 +1,32 @@
+"""Fixtures of the integration tests."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from tests.integration.sink_harness import SinkHarness
+from tests.support import Database, ProjectFolder
+
+
+@pytest.fixture
+def make_sink(
+    project_folder: ProjectFolder, database: Database, elasticsearch: Elasticsearch
+) -> Iterator[Callable[..., SinkHarness]]:
+    """Makes a sink for an orders pipeline, takes keys of the pipeline file; connector and topics go at the end."""
+    made: list[SinkHarness] = []
+
+    def make(**keys: Any) -> SinkHarness:
+        made.append(SinkHarness.create(project_folder, database, elasticsearch, **keys))
+        return made[-1]
+
+    yield make
+    for harness in made:
+        harness.remove()
+
+
+@pytest.fixture
+def sink(make_sink: Callable[..., SinkHarness]) -> SinkHarness:
+    """A sink for orders with items and customers, not yet deployed."""
+    return make_sink()

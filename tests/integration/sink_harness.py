@@ -1,0 +1,285 @@
+"""One pipeline's sink over real servers: Debezium-like records in, documents and dead letters out."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from elasticsearch import Elasticsearch, NotFoundError
+
+from pg2es.adapters import indices, kafka
+from pg2es.adapters.connect import ConnectCluster, ConnectorStatus
+from pg2es.core import connectors as render
+from pg2es.core.files import resolve_fields
+from pg2es.core.generation import sink_connector
+from pg2es.core.pipeline import Pipeline
+from pg2es.services.clients import Clients, read_tables
+from pg2es.services.fence import take_fence
+from pg2es.services.generations import Generation, ensure_generation
+from pg2es.services.waiting import wait_for
+from stack.config import load_config
+from tests.support import Database, ProjectFolder, connect
+
+TIMEOUT_S = 60
+READ_MBEAN = Path(__file__).with_name("ReadMBean.java")
+DOCUMENT = """\
+SELECT o.id, o.note, o.number, c.name AS customer,
+  (SELECT json_agg(i.name ORDER BY i.id) FROM public.items i WHERE i.order_id = o.id) AS items
+FROM root o LEFT JOIN public.customers c ON c.id = o.customer_id"""
+TABLES = (
+    "CREATE TABLE public.customers (id bigint PRIMARY KEY, name text NOT NULL)",
+    "CREATE TABLE public.orders (id bigint PRIMARY KEY, customer_id bigint, note text, number text)",
+    "CREATE TABLE public.items (id bigint PRIMARY KEY, order_id bigint, name text NOT NULL)",
+)
+# Elasticsearch rejects an order whose `number` is none.
+MAPPING = {
+    "settings": {"number_of_shards": 1, "number_of_replicas": 0},
+    "mappings": {"dynamic": False, "properties": {"number": {"type": "long"}}},
+}
+RELATED = [
+    {"table": "public.items", "root_key": "order_id"},
+    {
+        "table": "public.customers",
+        "roots_sql": "SELECT o.id FROM changed c JOIN public.orders o ON o.customer_id = c.id",
+        "columns": ["id"],
+    },
+]
+
+
+def order(root: int, **fields: Any) -> dict[str, Any]:
+    """Return the document of an order; fields that are NULL are not in it."""
+    return {"id": root, **fields}
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A record of the dead letter topic."""
+
+    value: Any
+    reason: str
+
+
+@dataclass
+class SinkHarness:
+    """A pipeline `orders`, its first generation and its sink, which `deploy` starts."""
+
+    folder: ProjectFolder
+    database: Database
+    elasticsearch: Elasticsearch
+    cluster: ConnectCluster
+    pipeline: Pipeline
+
+    @classmethod
+    def create(
+        cls,
+        folder: ProjectFolder,
+        database: Database,
+        elasticsearch: Elasticsearch,
+        tables: tuple[str, ...] = TABLES,
+        **pipeline: Any,
+    ) -> "SinkHarness":
+        """Make tables, topics and the generation of an orders pipeline; keys of its file may be given."""
+        database.execute(*tables)
+        settings = {"table": "public.orders", "document": DOCUMENT, "mapping": MAPPING, "related": RELATED} | pipeline
+        model = folder.add_pipeline("orders", **settings)
+        harness = cls(folder, database, elasticsearch, folder.clients().connect, model)
+        kafka.ensure_topics(harness.clients.kafka, dict.fromkeys(harness.topics, 1), 1, 3_600_000)
+        return harness
+
+    @cached_property
+    def clients(self) -> Clients:
+        return self.folder.clients()
+
+    @cached_property
+    def generation(self) -> Generation:
+        """The generation, without a fence at first."""
+        source = self.folder.source_model()
+        with self.clients.session(source) as session:
+            return ensure_generation(self.elasticsearch, session, read_tables(session, self.pipeline))
+
+    @cached_property
+    def _producer(self) -> Producer:
+        return Producer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "linger.ms": 0})
+
+    @property
+    def index(self) -> str:
+        return self.generation.index
+
+    @property
+    def connector(self) -> str:
+        return sink_connector(self.index)
+
+    @property
+    def topics(self) -> list[str]:
+        source = self.folder.source_model()
+        return [*(source.topic_of(table) for table in self.pipeline.tables), source.dead_letter_topic]
+
+    @property
+    def config(self) -> render.Config:
+        """The sink's configuration as pg2es renders it, reading topics from their beginning, in a hurry."""
+        source = self.folder.source_model()
+        platform = self.clients.project.platform
+        access = self.clients.postgres(source)
+        found = resolve_fields(platform.elasticsearch, self.clients.project.platform_file, "elasticsearch.")
+        target = render.SinkTarget(
+            postgres_url=access.jdbc_url,
+            postgres_user=access.user,
+            postgres_password=source.postgres.password,
+            elasticsearch_urls=found["urls"],
+            elasticsearch_user=found["sink_user"],
+            elasticsearch_password=platform.elasticsearch.sink_password,
+            ca_certificate=found["ca_certificate"],
+        )
+        with self.clients.session(source) as session:
+            tables = read_tables(session, self.pipeline)
+            version = session.info.server_version
+        rendered = render.sink_config(
+            self.pipeline, source, platform, self.index, tables.sql, tables.related, target, version
+        )
+        hurry = {"consumer.override.auto.offset.reset": "earliest", "retry.max.ms": "500"}
+        return rendered | hurry
+
+    def set_fence(self) -> None:
+        """Let the sink write once the transactions that run now have ended."""
+        with self.clients.session(self.folder.source_model()) as session:
+            fence = take_fence(session)
+        indices.write_meta(self.elasticsearch, self.index, self.generation.meta.with_fence(fence))
+
+    def deploy(self, *, fence: bool = True, **overrides: str | None) -> None:
+        """Start the sink. Options have `_` for the dot; None leaves one out."""
+        if fence:
+            self.set_fence()
+        changed = {name.replace("_", "."): value for name, value in overrides.items()}
+        config = {name: value for name, value in (self.config | changed).items() if value is not None}
+        self.cluster.update(self.connector, config)
+
+    def remove(self) -> None:
+        """Take the connector away, and what it read from."""
+        self.cluster.remove(self.connector)
+        for future in self.clients.kafka.delete_topics(self.topics).values():
+            future.result()
+
+    # What goes in
+
+    def commit(self, *statements: str) -> int:
+        """Run statements in one transaction and return the low half of its id, as Debezium reports it."""
+        with connect(self.database.name) as session, session.transaction():
+            for statement in statements:
+                session.execute(statement)  # type: ignore[call-overload]
+            row = session.execute("SELECT pg_current_xact_id()::text::bigint & 4294967295").fetchone()
+            assert row
+            return int(row[0])
+
+    def publish(
+        self,
+        table: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+        transaction: int | None = None,
+        **fields: Any,
+    ) -> None:
+        """Publish a change event of a table, as Debezium writes it without a schema."""
+        op = "c" if before is None else "d" if after is None else "u"
+        event = {"before": before, "after": after, "source": {"txId": transaction, "table": table}, "op": op}
+        self.publish_raw(table, json.dumps(event | fields))
+
+    def publish_raw(self, table: str, value: str | None) -> None:
+        """Publish any text, or a tombstone."""
+        topic = self.folder.source_model().topic_of(f"public.{table}")
+        self._producer.produce(topic, key=b"{}", value=None if value is None else value.encode())
+        assert self._producer.flush(TIMEOUT_S) == 0
+
+    # What comes out
+
+    def document(self, root: int | str) -> dict[str, Any] | None:
+        """Return a document as it was written, without pg2es' mark; None when there is none."""
+        try:
+            found = self.elasticsearch.get(index=self.index, id=str(root))
+        except NotFoundError:
+            return None
+        source = dict(found["_source"])
+        assert set(source.pop("_pg2es")) == {"d0", "d1", "bucket"}
+        return source
+
+    def count(self) -> int:
+        """Return the number of documents."""
+        self.elasticsearch.indices.refresh(index=self.index)
+        return int(self.elasticsearch.count(index=self.index)["count"])
+
+    def wait_for_document(self, root: int | str, expected: dict[str, Any] | None) -> None:
+        """Wait until a document is as expected; None: until there is none."""
+        self.wait_until(
+            lambda: self.document(root) == expected,
+            lambda: f"document {root} is {self.document(root)} instead of {expected}",
+        )
+
+    def dead_letters(self, count: int) -> list[DeadLetter]:
+        """Wait for so many dead letters and return them."""
+        consumer = Consumer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "group.id": "dead letters"})
+        consumer.assign([TopicPartition(self.folder.source_model().dead_letter_topic, 0, 0)])
+        found: list[DeadLetter] = []
+        try:
+            while len(found) < count:
+                message = consumer.poll(TIMEOUT_S)
+                assert message is not None, f"{len(found)} dead letters instead of {count}; {self.status()}"
+                assert message.error() is None, message.error()
+                headers = dict(message.headers() or [])
+                value = message.value()
+                reason = headers["__connect.errors.exception.message"]
+                assert isinstance(reason, bytes)
+                found.append(DeadLetter(None if value is None else json.loads(value), reason.decode()))
+        finally:
+            consumer.close()
+        return found
+
+    def status(self) -> ConnectorStatus | None:
+        return self.cluster.status(self.connector)
+
+    def wait_until_failed(self) -> str:
+        """Wait until the task has failed and return the cause."""
+        self.wait_until(
+            lambda: (status := self.status()) is not None and status.failed, lambda: f"not failed: {self.status()}"
+        )
+        status = self.status()
+        assert status
+        return " ".join(status.trace)
+
+    def wait_until_running(self) -> None:
+        """Wait until connector and task run."""
+        self.wait_until(
+            lambda: (status := self.status()) is not None and status.running, lambda: f"not running: {self.status()}"
+        )
+
+    def metrics(self) -> dict[str, int]:
+        """Return the attributes of the sink's MBean, from whichever worker has the task; {} when none has."""
+        ports = load_config().ports
+        workers = [str(ports[f"{worker}_jmx"]) for worker in ("connect_1", "connect_2", "connect_standalone")]
+        name = f"io.pg2es:type=sink,pipeline={self.pipeline.name},index={self.index},task=0"
+        command = ["java", "-XX:TieredStopAtLevel=1", "-cp", _compile_reader(), "ReadMBean", name, *workers]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        return {attribute: int(value) for attribute, value in (line.split("=") for line in lines)}
+
+    def wait_for_metric(self, name: str, least: int) -> None:
+        """Wait until a metric has at least this value."""
+        self.wait_until(
+            lambda: self.metrics().get(name, 0) >= least, lambda: f"{name} stays below {least}: {self.metrics()}"
+        )
+
+    def wait_until(self, check: Callable[[], bool], problem: Callable[[], str]) -> None:
+        """Wait for a condition."""
+        wait_for(check, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError(f"{problem()}; {self.status()}"))
+
+
+@cache
+def _compile_reader() -> str:
+    """Return a folder with the compiled reader of MBeans; Python has no JMX client."""
+    folder = tempfile.mkdtemp()
+    subprocess.run(["javac", "-d", folder, READ_MBEAN], check=True)
+    return folder
