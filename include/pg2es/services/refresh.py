@@ -119,7 +119,7 @@ class Refresher:
                 result.outcome.add(outcome)
 
             for blocks in slices:
-                read = self._read_blocks(blocks)
+                read = self.read_blocks(blocks)
                 on_slice(read)
                 waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
                 if len(waiting) > 1:  # the next slice is read while this one is written
@@ -142,7 +142,7 @@ class Refresher:
             return self._gather(read, [future.result() for future in futures])
         except ElasticsearchUnavailable as error:
             log.warning("Blocks %s will be read again: %s", blocks, error)
-            return self._until_acknowledged(lambda: self._read_blocks(blocks))
+            return self._until_acknowledged(lambda: self.read_blocks(blocks))
 
     def _until_acknowledged(self, read: Callable[[], Slice]) -> BulkOutcome:
         for attempt in Retrying(
@@ -172,7 +172,8 @@ class Refresher:
             )
         return total
 
-    def _read_blocks(self, blocks: BlockRange) -> Slice:
+    def read_blocks(self, blocks: BlockRange) -> Slice:
+        """Return the documents of a block range at a new version, ready to send."""
         return self._read(lambda version: self._copied_rows(self._target.sql.copy_blocks(blocks, version)))
 
     def _read_keys(self, keys: Sequence[tuple[str, ...]]) -> Slice:

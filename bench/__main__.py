@@ -1,0 +1,31 @@
+"""`python -m bench [NAME …]`: measures against the running stack and writes bench/results/latest.json."""
+
+import logging
+import os
+import sys
+
+from bench.backfill import measure_memory, measure_speed
+from bench.results import save
+from bench.stream import measure_stream
+from stack.config import load_config
+
+MEASUREMENTS = {"backfill": measure_speed, "memory": measure_memory, "stream": measure_stream}
+
+
+def main() -> None:
+    """Run the measurements that are named, by default all."""
+    logging.basicConfig(level=logging.WARNING)
+    os.environ.update(load_config().environment())
+    names = sys.argv[1:] or list(MEASUREMENTS)
+    if unknown := set(names) - set(MEASUREMENTS):
+        sys.exit(f"bench: there is no {', '.join(sorted(unknown))}; known: {', '.join(MEASUREMENTS)}")
+    for name in names:
+        results = MEASUREMENTS[name]()
+        save(results)
+        for key, result in results.items():
+            target = f"   target {result.target} ({result.better} is better)" if result.target is not None else ""
+            print(f"{key:36} {result.value:>10,} {result.unit}{target}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

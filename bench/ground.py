@@ -1,0 +1,145 @@
+"""The ground that measurements stand on: a database of their own, a flat table, a pipeline over it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.project import load_project
+from pg2es.core.source import Source
+from pg2es.services import connectors
+from pg2es.services.clients import Clients, read_tables
+from pg2es.services.generations import Generation, ensure_generation
+from stack.config import load_config
+
+DATABASE = "bench"
+PIPELINE = "bench-flat"
+
+_SOURCE = """\
+postgres:
+  host: ${env:PG2ES_POSTGRES_HOST}
+  port: ${env:PG2ES_POSTGRES_PORT}
+  database: bench
+  user: ${env:PG2ES_POSTGRES_USER}
+  password: ${env:PG2ES_POSTGRES_PASSWORD}
+"""
+
+_PIPELINE = """\
+source: bench
+table: public.flat
+"""
+
+# Twelve columns of the usual kinds, two of them searched as text: about 450 bytes a document.
+_MAPPING = """\
+{
+  "settings": {"number_of_shards": 1, "number_of_replicas": 0},
+  "mappings": {
+    "dynamic": false,
+    "properties": {
+      "id": {"type": "long"},
+      "seq": {"type": "long"},
+      "name": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
+      "email": {"type": "keyword"},
+      "city": {"type": "keyword"},
+      "status": {"type": "keyword"},
+      "amount": {"type": "double"},
+      "quantity": {"type": "integer"},
+      "active": {"type": "boolean"},
+      "created_at": {"type": "date"},
+      "updated_at": {"type": "date"},
+      "note": {"type": "text"}
+    }
+  }
+}
+"""
+
+_TABLE = """\
+CREATE TABLE public.flat (
+    id bigint PRIMARY KEY, seq bigint NOT NULL DEFAULT 0, name text NOT NULL, email text, city text, status text,
+    amount numeric(12, 2), quantity integer, active boolean, created_at timestamptz, updated_at timestamp, note text)
+"""
+
+_ROWS = """\
+INSERT INTO public.flat
+SELECT g, 0, initcap(substr(md5(g::text), 1, 7)) || ' ' || initcap(substr(md5((-g)::text), 1, 9)),
+  md5(g::text) || '@example.org', 'city ' || g % 500, (ARRAY['new', 'paid', 'sent', 'done'])[g % 4 + 1],
+  (g % 100000) * 1.17, g % 40, g % 2 = 0, timestamptz '2024-01-01 UTC' + g * interval '7 s',
+  timestamp '2025-01-01' + g * interval '3 s',
+  CASE WHEN g % 3 > 0 THEN (SELECT string_agg(substr(md5((g * w)::text), 1, 3 + (g + w)::int % 6), ' ')
+                            FROM generate_series(1, 24) w) END
+FROM generate_series(1, %s) g
+"""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A loaded database and the pipeline over it."""
+
+    clients: Clients
+    source: Source
+    pipeline: Pipeline
+
+    def new_generation(self) -> Generation:
+        """Return a generation made anew, without a stream, with the settings of a backfill."""
+        self.drop_indices()
+        with self.clients.session(self.source) as session:
+            return ensure_generation(self.clients.elasticsearch, session, read_tables(session, self.pipeline))
+
+    def drop_indices(self) -> None:
+        """Remove every index of the pipeline."""
+        client = self.clients.elasticsearch
+        for index in client.indices.get(index=f"{self.pipeline.alias}-*").body:
+            client.indices.delete(index=index)
+
+
+@contextmanager
+def prepare_ground(rows: int) -> Iterator[Ground]:
+    """Give a database with `rows` rows; connectors, database and indices are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="pg2es-bench-"))
+    for name in ("sources", "pipelines", "mappings"):
+        (folder / name).mkdir()
+    shutil.copy(Path(__file__).parents[1] / "include" / "platform.yaml", folder)
+    (folder / "sources" / "bench.yaml").write_text(_SOURCE)
+    (folder / "pipelines" / f"{PIPELINE}.yaml").write_text(_PIPELINE)
+    (folder / "mappings" / f"{PIPELINE}.json").write_text(_MAPPING)
+    project = load_project(folder)
+    ground = Ground(Clients(project), project.source("bench"), project.pipeline(PIPELINE))
+    with superuser("postgres") as admin:
+        _drop(admin)
+        admin.execute(sql.SQL("CREATE DATABASE {} OWNER pg2es").format(sql.Identifier(DATABASE)))
+        try:
+            with ground.clients.session(ground.source) as session:
+                session.execute(_TABLE)
+                session.execute(_ROWS.replace("%s", str(rows)))
+                session.execute("VACUUM (ANALYZE, FREEZE) public.flat")
+            yield ground
+        finally:
+            connectors.remove(ground.clients, ground.source)
+            ground.drop_indices()
+            _drop(admin)
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def superuser(database: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Give a session of the embedded PostgreSQL's superuser."""
+    environment = load_config().environment()
+    with psycopg.connect(
+        host=environment["PG2ES_POSTGRES_HOST"],
+        port=environment["PG2ES_POSTGRES_PORT"],
+        user=environment["PG2ES_POSTGRES_SUPERUSER"],
+        password=environment["PG2ES_POSTGRES_SUPERUSER_PASSWORD"],
+        dbname=database,
+        autocommit=True,
+    ) as session:
+        yield session
+
+
+def _drop(admin: psycopg.Connection[tuple[object, ...]]) -> None:
+    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
