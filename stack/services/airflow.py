@@ -37,7 +37,6 @@ class AirflowProcess(Service):
     """What the four processes have in common: settings, the metadata database, the way to see them work."""
 
     needs = ("airflow-db",)
-    ready_timeout_s = 180
     # The scheduler waits for its tasks before it ends; ours may be cut short at any step.
     stop_timeout_s = 15
     arguments: ClassVar[tuple[str, ...]]

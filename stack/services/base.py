@@ -21,7 +21,7 @@ class Service(ABC):
     on_demand: ClassVar[bool] = False
     """Started only when it is named."""
     stop_signal: ClassVar[Signals] = SIGTERM
-    ready_timeout_s: ClassVar[float] = 120
+    ready_timeout_s: ClassVar[float] = 300
     stop_timeout_s: ClassVar[float] = 30
 
     def __init__(self, name: str, config: StackConfig, user: ServiceUser) -> None:
