@@ -21,10 +21,12 @@ class WholeScan:
     """A relation that is read from end to end.
 
     `columns` are compared for equality; `cast_columns`, too, but only after a cast, which an index on the plain column
-    serves for types of texts alone.
+    serves for types of texts alone. `by_index`: it is read in the order of an index, perhaps in preference to another
+    index that would narrow it.
     """
 
     relation: str
+    by_index: bool
     columns: tuple[str, ...]
     cast_columns: tuple[str, ...]
 
@@ -68,7 +70,7 @@ def _scan(node: Node, conditions: tuple[str, ...]) -> WholeScan:
     column = rf"(?:{re.escape(alias)}|{re.escape(quoted)})\.({_NAME})"
     plain = rf'(?<![\w."]){column} = |= {column}(?![\w.])'
     cast = rf"\({column}\)::\w+ = |= \({column}\)::"
-    return WholeScan(_relation(node), _names(plain, text), _names(cast, text))
+    return WholeScan(_relation(node), node["Node Type"] != "Seq Scan", _names(plain, text), _names(cast, text))
 
 
 def _names(pattern: str, text: str) -> tuple[str, ...]:

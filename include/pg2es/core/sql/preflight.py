@@ -31,6 +31,12 @@ WHERE n.nspname || '.' || p.proname = ANY ($1::text[])
 ORDER BY 1"""
 """`(schema.name, is volatile, is PostgreSQL's own)` of the functions among the names `$1`."""
 
+LEADING_COLUMNS = """\
+SELECT DISTINCT a.attname::text
+FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND i.indpred IS NULL"""
+"""The first column of each index of table `$1`."""
+
 CAREFUL = """\
 SET TRANSACTION READ ONLY;
 SET LOCAL statement_timeout = '30s';

@@ -8,7 +8,7 @@ import psycopg
 from pg2es.adapters.catalog import read_relations, read_table
 from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, translate_errors
 from pg2es.core.errors import CatalogError, DocumentSqlError
-from pg2es.core.findings import Finding, Severity, error
+from pg2es.core.findings import Finding, error, info, warning
 from pg2es.core.pipeline import Related
 from pg2es.core.plans import Node, WholeScan, relations_of, whole_scans
 from pg2es.core.sql import preflight as statements
@@ -68,28 +68,41 @@ def _check_plan(session: Session, tables: PipelineTables, plan: Node, place: str
             f"{what} reads {name}, which is neither the root nor a related table: its changes would be missed.",
             f"Add {name} to `related` of {pipeline_file(tables.pipeline)}.",
         )
+    yield from _check_scans(session, tables, whole_scans(plan), tables_of, place, what)
+
+
+def _check_scans(
+    session: Session,
+    tables: PipelineTables,
+    scans: list[WholeScan],
+    tables_of: dict[str, set[str]],
+    place: str,
+    what: str,
+) -> Iterator[Finding]:
     seen: set[tuple[str, tuple[str, ...]]] = set()
-    for scan in whole_scans(plan):
+    for scan in scans:
         over = tables_of[scan.relation]
         name = next((table for table in tables.pipeline.tables if table in over), scan.relation)
-        if (name, scan.columns) not in seen:
-            seen.add((name, scan.columns))
-            yield _judge_scan(session, scan, name, place, what)
+        columns = _index_columns(session, scan, name)
+        leading = {column for (column,) in session.execute(statements.LEADING_COLUMNS, [quote_table(name)])}
+        if (name, columns) in seen or (scan.by_index and leading & set(columns)):
+            continue
+        seen.add((name, columns))
+        yield _judge_scan(session, name, () if leading & set(columns) else columns, place, what)
 
 
-def _judge_scan(session: Session, scan: WholeScan, name: str, place: str, what: str) -> Finding:
+def _judge_scan(session: Session, name: str, columns: tuple[str, ...], place: str, what: str) -> Finding:
+    """Return the finding for a table that is read as a whole; an index on `columns` mends it."""
     blocks = sum(relation.blocks for relation in read_relations(session, name))
-    relevant = blocks >= RELEVANT_BLOCKS
-    columns = _index_columns(session, scan, name)
-    mend = f"CREATE INDEX ON {quote_table(name)} ({quote_columns(columns)});" if columns else ""
     sentence = (
         f"{what} reads table {name} ({blocks * 8:,} KiB) from end to end for one changed row: no index serves it."
     )
-    if not relevant:
-        sentence += " It is small; that is no harm as long as it stays so."
-    elif not mend:
-        mend = "Compare a plain column with the key, and index it; EXPLAIN the statement to see the condition."
-    return Finding(Severity.WARNING if relevant else Severity.INFO, place, sentence, mend)
+    mend = "Compare a plain column with the key, and index it; EXPLAIN the statement to see the condition."
+    if columns:
+        mend = f"CREATE INDEX ON {quote_table(name)} ({quote_columns(columns)});"
+    if blocks >= RELEVANT_BLOCKS:
+        return warning(place, sentence, mend)
+    return info(place, f"{sentence} It is small; that is no harm as long as it stays so.", mend if columns else "")
 
 
 def _index_columns(session: Session, scan: WholeScan, name: str) -> tuple[str, ...]:
