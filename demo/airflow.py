@@ -76,7 +76,6 @@ class Airflow:
         self.url = url
         self.user = user
         self.password = password
-        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_S)
         self._headers: dict[str, str] = {}
 
     def wait_until_parsed(self, dag_id: str, timeout_s: float = PARSED_TIMEOUT_S) -> None:
@@ -180,7 +179,7 @@ class Airflow:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return self._client.request(method, path, headers=self._headers, **options)
+            return httpx.request(method, f"{self.url}{path}", headers=self._headers, timeout=TIMEOUT_S, **options)
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise AirflowError(f"Airflow at {self.url} cannot be reached ({reason}); is it up?") from error

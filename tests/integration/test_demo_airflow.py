@@ -79,7 +79,7 @@ def test_a_param_that_is_refused_says_why(airflow: Airflow, dag_id: str) -> None
 def test_a_run_can_be_ended(airflow: Airflow, dag_id: str) -> None:
     run = airflow.trigger(dag_id)
     assert airflow.end_active_runs(dag_id) == 1
-    with pytest.raises(AirflowError, match="somebody ended it"):
+    with pytest.raises(AirflowError, match=f"DAG {dag_id} has failed"):
         airflow.wait([run], TIMEOUT_S)
 
 
