@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -151,13 +151,12 @@ class SinkHarness:
             fence = take_fence(session)
         indices.write_meta(self.elasticsearch, self.index, self.generation.meta.with_fence(fence))
 
-    def deploy(self, *, fence: bool = True, **overrides: str | None) -> None:
-        """Start the sink. Options have `_` for the dot; None leaves one out."""
+    def deploy(self, options: Mapping[str, str | None] | None = None, *, fence: bool = True) -> None:
+        """Start the sink, some options changed; None leaves one out."""
         if fence:
             self.set_fence()
-        changed = {name.replace("_", "."): value for name, value in overrides.items()}
-        config = {name: value for name, value in (self.config | changed).items() if value is not None}
-        self.cluster.update(self.connector, config)
+        config = {**self.config, **(options or {})}
+        self.cluster.update(self.connector, {name: value for name, value in config.items() if value is not None})
 
     def remove(self) -> None:
         """Take the connector away, and what it read from."""
@@ -171,7 +170,7 @@ class SinkHarness:
         """Run statements in one transaction and return the low half of its id, as Debezium reports it."""
         with connect(self.database.name) as session, session.transaction():
             for statement in statements:
-                session.execute(statement)  # type: ignore[call-overload]
+                session.execute(statement)
             row = session.execute("SELECT pg_current_xact_id()::text::bigint & 4294967295").fetchone()
             assert row
             return int(row[0])

@@ -132,7 +132,7 @@ def test_a_transaction_is_waited_for_until_it_is_visible(sink: SinkHarness) -> N
 
 
 def test_a_transaction_that_never_comes_is_not_waited_for(sink: SinkHarness) -> None:
-    sink.deploy(visibility_patience_ms="200")
+    sink.deploy({"visibility.patience.ms": "200"})
     sink.commit("INSERT INTO public.orders VALUES (1, NULL, 'here')")
     with connect(sink.database.name) as session:
         with session.transaction(force_rollback=True):

@@ -48,7 +48,7 @@ def test_records_that_name_no_root_go_to_the_dead_letters(sink: SinkHarness) -> 
 
 
 def test_a_document_over_the_limit_goes_to_the_dead_letters(sink: SinkHarness) -> None:
-    sink.deploy(document_max_bytes="1000")
+    sink.deploy({"document.max.bytes": "1000"})
     sink.commit("INSERT INTO public.orders VALUES (1, NULL, repeat('x', 2000)), (2, NULL, 'short')")
     sink.publish("orders", after={"id": 1})
     sink.publish("orders", after={"id": 2})
@@ -60,7 +60,7 @@ def test_a_document_over_the_limit_goes_to_the_dead_letters(sink: SinkHarness) -
 def test_without_dead_letters_the_task_stops_with_the_reason(sink: SinkHarness) -> None:
     sink.commit("INSERT INTO public.orders VALUES (1, NULL, NULL, 'none')")
     sink.publish("orders", after={"id": 1})
-    sink.deploy(errors_tolerance=None, errors_deadletterqueue_topic_name=None)
+    sink.deploy({"errors.tolerance": None, "errors.deadletterqueue.topic.name": None})
     assert "document 1 was rejected" in sink.wait_until_failed()
 
 
@@ -69,7 +69,7 @@ def test_large_documents_are_read_in_smaller_slices(sink: SinkHarness) -> None:
     for root in range(1, 301):
         sink.publish("orders", after={"id": root})
     # Nine documents fit into a request, and four requests into one read.
-    sink.deploy(bulk_max_bytes="20000")
+    sink.deploy({"bulk.max.bytes": "20000"})
     sink.wait_until(lambda: sink.count() == 300, lambda: f"{sink.count()} documents instead of 300")
     metrics = sink.metrics()
     assert metrics["BulkRequests"] >= 300 / 9
@@ -77,7 +77,7 @@ def test_large_documents_are_read_in_smaller_slices(sink: SinkHarness) -> None:
 
 
 def test_a_broken_statement_stops_the_task(sink: SinkHarness) -> None:
-    sink.deploy(sql_documents="SELECT nowhere FROM public.orders WHERE id::text = ANY ($1) AND $2 > 0")
+    sink.deploy({"sql.documents": "SELECT nowhere FROM public.orders WHERE id::text = ANY ($1) AND $2 > 0"})
     cause = sink.wait_until_failed()
     assert "Pipeline orders: sql.documents failed in PostgreSQL" in cause
     assert 'column "nowhere" does not exist' in cause
@@ -133,7 +133,7 @@ def test_another_database_stops_the_task(sink: SinkHarness) -> None:
 def test_an_index_that_pg2es_did_not_make_stops_the_task(sink: SinkHarness) -> None:
     other = f"{sink.index}-other"
     sink.elasticsearch.indices.create(index=other)
-    sink.deploy(index=other)
+    sink.deploy({"index": other})
     assert f"index {other} was not made by pg2es" in sink.wait_until_failed()
 
 
@@ -149,14 +149,14 @@ def test_a_dropped_index_does_not_come_back(sink: SinkHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "cause"),
+    ("option", "cause"),
     [
-        ("elasticsearch_password", "wrong", "Mend the credentials"),
-        ("postgres_password", "wrong", "postgres.password"),
+        ("elasticsearch.password", "Mend the credentials"),
+        ("postgres.password", "Mend postgres.user, postgres.password"),
     ],
 )
-def test_a_wrong_password_stops_the_task(sink: SinkHarness, option: str, value: str, cause: str) -> None:
-    sink.deploy(**{option: value})
+def test_a_wrong_password_stops_the_task(sink: SinkHarness, option: str, cause: str) -> None:
+    sink.deploy({option: "wrong"})
     assert cause in sink.wait_until_failed()
 
 
