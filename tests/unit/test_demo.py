@@ -1,5 +1,7 @@
 """The demo's own settings and what it shows."""
 
+from io import StringIO
+
 import pytest
 from rich.console import Console
 
@@ -20,9 +22,9 @@ def make_results(**counts: int) -> Results:
 
 
 def show(results: Results) -> str:
-    console = Console(width=120, record=True, quiet=True)
-    Screen(console).show_results(results)
-    return console.export_text()
+    shown = StringIO()
+    Screen(Console(width=120, file=shown)).show_results(results)
+    return shown.getvalue()
 
 
 def test_the_sample_has_200_000_orders() -> None:
