@@ -45,7 +45,8 @@ class DocumentSql:
 
         `$1 … $K` are text arrays, one for each key column, in parallel; `$K+1` is the version. Returns for each
         distinct root one row `(id text, action text, source text)`: the complete action line of a bulk request, and the
-        document line, NULL for a root that has no document.
+        document line, NULL for a root that has no document. The document SQL sees `root` and `pg2es_requested`; every
+        other name in it is a table's.
         """
         arrays = ", ".join(f"${n}::text[]::{column.type}[]" for n, column in enumerate(self.key.columns, start=1))
         names = columns(self.key.names)
@@ -57,13 +58,13 @@ class DocumentSql:
         )
         operation = "CASE WHEN documents.source IS NULL THEN 'delete' ELSE 'index' END"
         return (
-            f"WITH requested AS MATERIALIZED (\n"
+            f"WITH pg2es_requested AS MATERIALIZED (\n"
             f"  SELECT DISTINCT {_id(self.key, 'k')} AS id FROM unnest({arrays}) AS k ({names})\n"
             f"), documents AS MATERIALIZED (\n{self._documents(self._root(predicate))}\n)\n"
-            f"SELECT requested.id,\n"
-            f"  {_action(operation, 'requested.id', version)} AS action,\n"
+            f"SELECT pg2es_requested.id,\n"
+            f"  {_action(operation, 'pg2es_requested.id', version)} AS action,\n"
             f"  documents.source\n"
-            f"FROM requested LEFT JOIN documents ON documents.id = requested.id"
+            f"FROM pg2es_requested LEFT JOIN documents ON documents.id = pg2es_requested.id"
         )
 
     def copy_blocks(self, blocks: BlockRange, version: int) -> str:
