@@ -1,7 +1,7 @@
 """From the files to running connectors: publication, slot, topics, the Debezium source, one sink for each generation.
 
 Order matters: the publication before the slot (Debezium needs it at the slot's position), the slot before the source,
-the source before a sink, a sink's offsets before the start fence, the fence before the first write.
+the source before a sink, a sink's position before the start fence, the fence before the first write.
 """
 
 import logging
@@ -54,8 +54,9 @@ def ensure_source(clients: Clients, source: Source) -> None:
 def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> Generation:
     """Bring the sink of a generation to what the files say, and return the generation with its start fence.
 
-    A generation without a fence has no stream yet: its sink is made STOPPED, its offsets are set to the end of the
-    topics, the fence is taken, and only then it runs. Raises GenerationError when a generation had a sink that is gone:
+    A generation without a fence has no stream yet: its sink is made STOPPED, the fence is taken, its offsets are set to
+    the end of the topics, and only then it runs. So it is with topics that the sink did not read before. Raises
+    GenerationError when a generation had a sink that is gone:
     it missed changes, so the generation must be backfilled (`restart_stream` first).
     """
     source = clients.project.source_of(pipeline)
@@ -65,11 +66,12 @@ def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation) ->
         clients.connect.validate(name, config)
         if generation.meta.fence is None:
             return _start_stream(clients, session, generation, config)
-    if clients.connect.config(name) is None:
-        raise GenerationError(
-            f"The sink {name} of the live generation is gone, so its index misses changes. "
-            f"Run the DAG backfill_{pipeline.name}: it makes the sink anew and reads every row again."
-        )
+        if clients.connect.config(name) is None:
+            raise GenerationError(
+                f"The sink {name} of the live generation is gone, so its index misses changes. "
+                f"Run the DAG backfill_{pipeline.name}: it makes the sink anew and reads every row again."
+            )
+        generation = _add_positions(clients, session, generation, config)
     _deploy(clients, name, config)
     return generation
 
@@ -157,13 +159,45 @@ def _start_stream(clients: Clients, session: Session, generation: Generation, co
         _remove_connector(clients, name)
     clients.connect.create(name, config, initial_state="STOPPED")
     _wait_for_state(clients, name, "STOPPED")
-    ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
-    clients.connect.alter_offsets(name, render.start_offsets(ends))
-    fenced = Generation(generation.index, generation.meta.with_fence(take_fence(session)))
-    indices.write_meta(clients.elasticsearch, generation.index, fenced.meta)
+    fenced = _fix_positions(clients, session, generation, kafka.end_offsets(clients.kafka, _topics(config)))
     clients.connect.resume(name)
     wait_until_running(clients, name)
     return fenced
+
+
+def _add_positions(clients: Clients, session: Session, generation: Generation, config: render.Config) -> Generation:
+    """Give a sink, which stays stopped then, its positions in topics or partitions that it did not read so far."""
+    name = sink_connector(generation.index)
+    known = kafka.committed_offsets(clients.kafka, f"connect-{name}")
+    ends = kafka.end_offsets(clients.kafka, _topics(config))
+    added = {partition: end for partition, end in ends.items() if partition not in known}
+    if not added:
+        return generation
+    log.warning(
+        "Sink %s reads %s from now on; what changed there before comes into the index by a backfill",
+        name,
+        ", ".join(sorted({topic for topic, _ in added})),
+    )
+    clients.connect.stop(name)
+    _wait_for_state(clients, name, "STOPPED")
+    return _fix_positions(clients, session, generation, added)
+
+
+def _fix_positions(
+    clients: Clients, session: Session, generation: Generation, ends: dict[kafka.Partition, int]
+) -> Generation:
+    """Take the start fence, now that the positions are known, and set a stopped sink's offsets to them.
+
+    In this order: a run that is killed in between leaves positions that are missing, and the next one sees that.
+    """
+    fenced = Generation(generation.index, generation.meta.with_fence(take_fence(session)))
+    indices.write_meta(clients.elasticsearch, generation.index, fenced.meta)
+    clients.connect.alter_offsets(sink_connector(generation.index), render.start_offsets(ends))
+    return fenced
+
+
+def _topics(config: render.Config) -> list[str]:
+    return config["topics"].split(",")
 
 
 def _remove_connector(clients: Clients, name: str) -> None:
