@@ -25,13 +25,12 @@ def test_a_rejected_document_goes_to_the_dead_letters_and_the_rest_goes_on(sink:
     sink.wait_for_document(3, order(3, number="3"))
 
     letters = sink.dead_letters(2)
-    assert [letter.value["source"]["table"] for letter in letters] == ["orders", "customers"]
+    assert sorted(letter.value["source"]["table"] for letter in letters) == ["customers", "orders"]
     for letter in letters:
         assert f"Pipeline orders: document 2 was rejected for index {sink.index}" in letter.reason
         assert "document_parsing_exception" in letter.reason
         assert "[number] of type [long]" in letter.reason
     sink.wait_for_metric("DeadLetters", 2)
-    assert sink.metrics()["Rejected"] == 1
 
 
 def test_records_that_name_no_root_go_to_the_dead_letters(sink: SinkHarness) -> None:
@@ -55,6 +54,19 @@ def test_a_document_over_the_limit_goes_to_the_dead_letters(sink: SinkHarness) -
     [letter] = sink.dead_letters(1)
     assert "more than document.max.bytes=1000" in letter.reason
     sink.wait_for_document(2, order(2, note="short"))
+
+
+def test_an_id_that_is_too_long_takes_no_other_document_with_it(make_sink: Callable[..., SinkHarness]) -> None:
+    # Elasticsearch refuses the whole request for it.
+    sink = make_sink(tables=("CREATE TABLE public.orders (id text PRIMARY KEY)",), document=None, related=[])
+    names = [*map(str, range(20)), "x" * 600]
+    for name in names:
+        sink.commit(f"INSERT INTO public.orders VALUES ('{name}')")
+        sink.publish("orders", after={"id": name})
+    sink.deploy()
+    [letter] = sink.dead_letters(1)
+    assert "is too long, must be no longer than 512 bytes but was: 600" in letter.reason
+    sink.wait_until(lambda: sink.count() == 20, lambda: f"{sink.count()} documents instead of 20")
 
 
 def test_without_dead_letters_the_task_stops_with_the_reason(sink: SinkHarness) -> None:

@@ -97,15 +97,16 @@ final class BulkWriter {
             for (int at = 0; at < items.size(); at++) {
                 judge(documents.get(at), items.get(at), result);
             }
-        } catch (RequestTooLarge e) {
-            // Refused unread, so the same version may be sent again.
-            split(documents, reading, result, body.length);
+        } catch (RequestRefused e) {
+            split(documents, reading, result, e.getMessage());
         }
     }
 
-    private void split(List<Document> documents, Reading reading, Result result, int bytes) throws TransientFailure {
+    /** Sends the halves, down to the one document for which the request was refused. */
+    private void split(List<Document> documents, Reading reading, Result result, String reason)
+            throws TransientFailure {
         if (documents.size() == 1) {
-            reject(documents.get(0), "413: Elasticsearch takes no request of " + bytes + " bytes", result);
+            reject(documents.get(0), reason, result);
             return;
         }
         int half = documents.size() / 2;

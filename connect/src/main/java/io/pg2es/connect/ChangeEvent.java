@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.apache.kafka.connect.data.Struct;
 
 /**
  * One change of one row, as Debezium tells it.
@@ -81,7 +82,7 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
     private static boolean isHeartbeat(Object payload) {
         return payload instanceof Map<?, ?> map
                 ? map.keySet().equals(HEARTBEAT)
-                : payload instanceof org.apache.kafka.connect.data.Struct struct
+                : payload instanceof Struct struct
                         && struct.schema().fields().size() == 1
                         && struct.schema().field("ts_ms") != null;
     }

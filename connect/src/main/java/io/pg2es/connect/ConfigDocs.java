@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
@@ -58,7 +59,7 @@ public final class ConfigDocs {
                             "| `%s%s` | %s | %s | %s |%n",
                             prefix,
                             key.name,
-                            key.type.name().toLowerCase(java.util.Locale.ROOT),
+                            key.type.name().toLowerCase(Locale.ROOT),
                             defaultOf(key),
                             meaningOf(key).replace("|", "\\|")));
         }

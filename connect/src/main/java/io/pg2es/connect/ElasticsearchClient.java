@@ -3,6 +3,7 @@ package io.pg2es.connect;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -29,6 +30,9 @@ final class ElasticsearchClient implements AutoCloseable {
     private static final ContentType NDJSON = ContentType.create("application/x-ndjson", StandardCharsets.UTF_8);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
     private static final String CLUSTER_BLOCK = "cluster_block_exception";
+    /** One bad action, such as an id that is too long, and Elasticsearch refuses the whole request. */
+    private static final String INVALID_ACTION = "action_request_validation_exception";
+
     private static final int REASON_LENGTH = 500;
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -58,7 +62,7 @@ final class ElasticsearchClient implements AutoCloseable {
         return builder.build();
     }
 
-    private static int port(java.net.URI url) {
+    private static int port(URI url) {
         if (url.getPort() >= 0) {
             return url.getPort();
         }
@@ -83,8 +87,8 @@ final class ElasticsearchClient implements AutoCloseable {
             Response response = send(request);
             return Generation.parse(
                     JSON.readTree(response.getEntity().getContent()), config.pipeline(), config.index());
-        } catch (RequestTooLarge e) {
-            throw new ConnectException("Elasticsearch calls a request without a body too large", e);
+        } catch (RequestRefused e) {
+            throw new ConnectException(describe(e.getMessage()));
         } catch (IOException e) {
             throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
         }
@@ -96,7 +100,7 @@ final class ElasticsearchClient implements AutoCloseable {
      * @param body lines of actions and sources
      * @param actions how many actions it has
      */
-    List<BulkItem> bulk(byte[] body, int actions) throws TransientFailure, RequestTooLarge {
+    List<BulkItem> bulk(byte[] body, int actions) throws TransientFailure, RequestRefused {
         Request request = new Request("POST", "/" + config.index() + "/_bulk");
         request.addParameter("timeout", config.bulkTimeout().toMillis() + "ms");
         request.addParameter("filter_path", BulkResponse.FILTER);
@@ -109,7 +113,7 @@ final class ElasticsearchClient implements AutoCloseable {
         }
     }
 
-    private Response send(Request request) throws TransientFailure, RequestTooLarge {
+    private Response send(Request request) throws TransientFailure, RequestRefused {
         try {
             return client.performRequest(request);
         } catch (ResponseException e) {
@@ -123,12 +127,12 @@ final class ElasticsearchClient implements AutoCloseable {
         }
     }
 
-    private TransientFailure judge(ResponseException error) throws RequestTooLarge {
+    private TransientFailure judge(ResponseException error) throws RequestRefused {
         int status = error.getResponse().getStatusLine().getStatusCode();
         String answer = body(error);
         String problem = describe("it answered " + status + " " + answer);
         return switch (status) {
-            case 413 -> throw new RequestTooLarge();
+            case 413 -> throw new RequestRefused("413: the request is too large");
             case 408, 429, 500, 502, 503, 504 -> new TransientFailure(problem, error);
             case 401, 403 -> {
                 if (answer.contains(CLUSTER_BLOCK)) {
@@ -140,7 +144,12 @@ final class ElasticsearchClient implements AutoCloseable {
                 throw new ConnectException(
                         problem + " The sink never creates an index: deploy the pipeline, or remove this connector.",
                         error);
-            default -> throw new ConnectException(problem);
+            default -> {
+                if (answer.startsWith(INVALID_ACTION)) {
+                    throw new RequestRefused(answer);
+                }
+                throw new ConnectException(problem);
+            }
         };
     }
 
@@ -151,11 +160,19 @@ final class ElasticsearchClient implements AutoCloseable {
             String reason = cause.isObject()
                     ? cause.path("type").asText() + ": " + cause.path("reason").asText()
                     : text;
-            return reason.substring(0, Math.min(reason.length(), REASON_LENGTH));
+            return shorten(reason);
         } catch (IOException | IllegalArgumentException e) {
             // No JSON, or no body at all, as from a proxy: the status says enough.
             return "";
         }
+    }
+
+    /** Leaves out the middle of a long reason: what is wrong often stands at its end. */
+    private static String shorten(String reason) {
+        int half = REASON_LENGTH / 2;
+        return reason.length() <= REASON_LENGTH
+                ? reason
+                : reason.substring(0, half) + "…" + reason.substring(reason.length() - half);
     }
 
     private static boolean isUntrusted(Throwable error) {

@@ -2,6 +2,7 @@ package io.pg2es.connect;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.config.Config;
@@ -27,7 +28,7 @@ public final class ElasticsearchSinkConnector extends SinkConnector {
     /** Adds to Kafka's checks of single options those that need several. */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
-        Map<String, ConfigValue> values = new java.util.LinkedHashMap<>();
+        Map<String, ConfigValue> values = new LinkedHashMap<>();
         super.validate(connectorConfigs).configValues().forEach(value -> values.put(value.name(), value));
         for (ConfigChecks.Problem problem : ConfigChecks.problems(connectorConfigs)) {
             values.computeIfAbsent(problem.key(), key -> {

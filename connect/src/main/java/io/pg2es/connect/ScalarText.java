@@ -13,7 +13,10 @@ final class ScalarText {
      * @throws UnusableRecordException when it is not a scalar
      */
     static String of(Object value) {
-        if (value instanceof String || value instanceof Boolean) {
+        if (value instanceof String text) {
+            return ofText(text);
+        }
+        if (value instanceof Boolean) {
             return value.toString();
         }
         if (value instanceof Double || value instanceof Float) {
@@ -36,6 +39,13 @@ final class ScalarText {
         throw new UnusableRecordException("its value is a " + value.getClass().getSimpleName()
                 + ", not a JSON scalar; the source connector needs decimal.handling.mode=string and "
                 + "time.precision.mode=isostring");
+    }
+
+    private static String ofText(String text) {
+        if (text.indexOf('\0') >= 0) {
+            throw new UnusableRecordException("its value holds a zero byte, which no text of PostgreSQL does");
+        }
+        return text;
     }
 
     private static String ofFloating(Number value) {

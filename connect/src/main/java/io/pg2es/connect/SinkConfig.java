@@ -2,6 +2,7 @@ package io.pg2es.connect;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,7 +27,7 @@ final class SinkConfig extends AbstractConfig {
 
     static Route parseRoute(String name, Map<String, String> properties) {
         String prefix = SinkKeys.route(name, "");
-        Map<String, String> own = new java.util.HashMap<>();
+        Map<String, String> own = new HashMap<>();
         properties.forEach((key, value) -> {
             if (key.startsWith(prefix)) {
                 own.put(key.substring(prefix.length()), value);

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -20,8 +21,8 @@ final class Validators {
 
     static final Validator TEXT = text("some text", value -> !value.isBlank());
     static final Validator JDBC_URL = text(
-            "a JDBC URL of PostgreSQL: jdbc:postgresql://host:port/database",
-            value -> value.startsWith("jdbc:postgresql:"));
+            "a JDBC URL of PostgreSQL, jdbc:postgresql://host:port/database, without a password",
+            value -> value.startsWith("jdbc:postgresql:") && !value.contains("password="));
     static final Validator INDEX = text(
             "an index name: lower case, at most 255 bytes, without \\ / * ? \" < > | , # : or a space, and not starting "
                     + "with - _ or +",
@@ -69,7 +70,7 @@ final class Validators {
 
     private static boolean isIndexName(String name) {
         return !name.isEmpty()
-                && name.equals(name.toLowerCase(java.util.Locale.ROOT))
+                && name.equals(name.toLowerCase(Locale.ROOT))
                 && "-_+".indexOf(name.charAt(0)) < 0
                 && !name.equals(".")
                 && !name.equals("..")

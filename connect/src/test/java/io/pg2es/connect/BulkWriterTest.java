@@ -99,6 +99,19 @@ class BulkWriterTest {
     }
 
     @Test
+    void theActionForWhichARequestIsRefusedIsFound() throws TransientFailure {
+        FakeElasticsearch.Answer refused = FakeElasticsearch.error(
+                400, "action_request_validation_exception", "id [" + "x".repeat(600) + "] is too long");
+        server.answer(refused, FakeElasticsearch.items(WRITTEN), refused);
+        BulkWriter.Result result = write(List.of(index("1", "{}"), index("2", "{}")));
+        assertThat(result.rejected()).containsOnlyKeys("2");
+        assertThat(result.rejected().get("2").getMessage())
+                .contains("action_request_validation_exception")
+                .contains("…")
+                .endsWith("is too long.");
+    }
+
+    @Test
     void aMissingIndexFailsTheTask() {
         server.answer(
                 FakeElasticsearch.items(

@@ -39,6 +39,7 @@ class ConfigTest {
                 "index | -orders | not starting with",
                 "index | a,b | without",
                 "postgres.url | postgresql://db | jdbc:postgresql:",
+                "postgres.url | jdbc:postgresql://db/shop?password=x | without a password",
                 "elasticsearch.urls | es:9200 | http://host:port",
                 "elasticsearch.urls | http://a:1/x,http://b:1/y | the same path",
                 "elasticsearch.urls | http://user:pw@a:1 | http://host:port",

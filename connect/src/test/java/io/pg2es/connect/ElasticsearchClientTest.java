@@ -70,7 +70,7 @@ class ElasticsearchClientTest {
     @Test
     void aRequestThatIsTooLargeIsToldApart() {
         server.answer(new FakeElasticsearch.Answer(413, ""));
-        assertThatThrownBy(() -> bulk(server.url())).isInstanceOf(RequestTooLarge.class);
+        assertThatThrownBy(() -> bulk(server.url())).isInstanceOf(RequestRefused.class);
     }
 
     @Test
@@ -150,7 +150,7 @@ class ElasticsearchClientTest {
         assertThat(server.received().get(0).uri()).startsWith("/orders-000001/_mapping?");
     }
 
-    private static List<BulkItem> bulk(String urls, String... options) throws TransientFailure, RequestTooLarge {
+    private static List<BulkItem> bulk(String urls, String... options) throws TransientFailure, RequestRefused {
         try (ElasticsearchClient client = client(urls, options)) {
             return client.bulk(BODY, 1);
         }

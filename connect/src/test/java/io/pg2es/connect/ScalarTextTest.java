@@ -42,6 +42,13 @@ class ScalarTextTest {
     }
 
     @Test
+    void aZeroByteIsRefused() {
+        assertThatThrownBy(() -> ScalarText.of("a\0b"))
+                .isInstanceOf(UnusableRecordException.class)
+                .hasMessageContaining("zero byte");
+    }
+
+    @Test
     void anythingElseIsRefusedWithTheSettingToMend() {
         for (Object value : List.of(new Date(), List.of(1))) {
             assertThatThrownBy(() -> ScalarText.of(value))
