@@ -43,6 +43,7 @@ class Screen:
             TextColumn("[dim]{task.fields[note]}[/]"),
             console=self.console,
             transient=True,
+            disable=not self.console.is_terminal,
         )
 
     def show_results(self, results: Results) -> None:
