@@ -24,7 +24,7 @@ def validate(project: Project, names: list[str], *, connect: bool) -> bool:
     findings = []
     for finding in preflight.run(Clients(project), pipelines):
         findings.append(finding)
-        _show(finding)
+        show(finding)
     errors = count_errors(findings)
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
     out.print(f"{_count(len(pipelines), 'pipeline')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}.")
@@ -35,7 +35,8 @@ def _select(project: Project, names: list[str]) -> list[Pipeline]:
     return [project.pipeline(name) for name in names or sorted(project.pipelines)]
 
 
-def _show(finding: Finding) -> None:
+def show(finding: Finding) -> None:
+    """Print a finding, and below it what mends it."""
     label = (f"{finding.severity.value:<8}", _STYLES[finding.severity])
     out.print(Text.assemble(label, (finding.where, "bold"), f"  {finding.sentence}"))
     if finding.mend:

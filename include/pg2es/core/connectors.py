@@ -92,8 +92,8 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
 
 
 def _exactly(*names: str) -> str:
-    """Return a Debezium pattern that matches this name alone."""
-    return "".join(f"[{c}]" if c in "$()*+?[]{}|" else rf"\{c}" if c in ".\\^" else c for c in ".".join(names))
+    """Return a Debezium pattern that matches this name alone; a comma would end it."""
+    return "".join(f"\\{c}" if c in "\\^$.|?*+()[]{}," else c for c in ".".join(names))
 
 
 @dataclass(frozen=True)

@@ -17,5 +17,7 @@ def is_intact(source: bytes) -> bool:
     mark = _MARK.match(source)
     if mark is None:
         return False
-    document = b"{" + source[mark.end() :] if source[mark.end() - 1 : mark.end()] == b"," else b"{}"
-    return digest(document) == (int(mark[1]), int(mark[2]))
+    rest = source[mark.end() :]
+    if mark[0].endswith(b"}"):  # an empty document
+        return rest == b"" and digest(b"{}") == (int(mark[1]), int(mark[2]))
+    return digest(b"{" + rest) == (int(mark[1]), int(mark[2]))

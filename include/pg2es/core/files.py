@@ -74,7 +74,7 @@ def resolve_fields(model: FileModel, path: Path, prefix: str = "") -> dict[str, 
 def _explain(problem: Any, model: type[BaseModel], found: object) -> str:
     kind = problem["type"]
     if kind == "extra_forbidden":
-        allowed = ", ".join(sorted(_fields_at(model, problem["loc"][:-1])))
+        allowed = ", ".join(sorted(_fields_at(model, problem["loc"][:-1]) - {"name"}))  # the file's name is the name
         return f"unknown key; allowed here: {allowed}"
     if kind == "missing":
         return "is missing; it is required"

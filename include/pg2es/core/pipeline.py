@@ -14,10 +14,13 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 
 def _one_statement(sql: str) -> str:
     """Take off the closing semicolon: pg2es puts the statement inside one of its own."""
-    return sql.strip().rstrip(";").rstrip()
+    statement = sql.strip().rstrip(";").rstrip()
+    if not statement:
+        raise ValueError("holds no statement; write a SELECT")
+    return statement
 
 
-Sql = Annotated[str, AfterValidator(_one_statement), StringConstraints(min_length=1)]
+Sql = Annotated[str, AfterValidator(_one_statement)]
 
 
 def _listed(value: object) -> object:

@@ -1,5 +1,6 @@
 """A source: one PostgreSQL database, its replication slot, publication and topics."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,6 +11,11 @@ from pg2es.core.files import FileModel, Secret
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
+
+
+_NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")
+_LAST_UNIT = "\uffff"
+"""The last character that is one unit of UTF-16."""
 
 
 class Events(StrEnum):
@@ -94,5 +100,5 @@ class Source(FileModel):
         return f"{self.topic_prefix}.dead-letters"
 
     def topic_of(self, table: str) -> str:
-        """Topic of a captured table (`schema.table`)."""
-        return f"{self.topic_prefix}.{table}"
+        """Topic of a captured table (`schema.table`); like Debezium, without what Kafka allows in no name."""
+        return f"{self.topic_prefix}.{_NO_TOPIC.sub(lambda match: '__' if match[0] > _LAST_UNIT else '_', table)}"

@@ -1,0 +1,155 @@
+"""What the connectors are told."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pg2es.core.connectors import Config, SinkTarget, captured_tables, sink_config, source_config
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.platform import Platform
+from pg2es.core.source import Events, Source
+from pg2es.core.sql.documents import DocumentSql
+from pg2es.core.table import Column, ReplicaIdentity, Table, key_of
+
+SECRET = "${env:P}"
+SOURCE = Source.model_validate(
+    {"name": "shop", "postgres": {"host": "${env:H}", "database": "d", "user": "u", "password": SECRET}}
+)
+PLATFORM = Platform.model_validate(
+    {
+        "elasticsearch": {"urls": "u", "user": "u", "password": SECRET, "sink_user": "s", "sink_password": SECRET},
+        "kafka": {"bootstrap": "k", "replication_factor": 3},
+        "connect": {"urls": "c"},
+    }
+)
+RESOLVED = {"host": "db", "port": "5432", "database": "shop", "user": "pg2es", "sslmode": "prefer"}
+TARGET = SinkTarget("jdbc:postgresql://db/shop", "pg2es", SECRET, ("http://a", "http://b"), "pg2es_sink", SECRET, None)
+
+names = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "P", "S"], exclude_characters="."), min_size=1, max_size=20
+)
+
+
+def table(name: str, *columns: str, key: int = 1) -> Table:
+    found = tuple(Column(column, "bigint", not_null=True) for column in columns)
+    return Table(name, found, columns[:key], ReplicaIdentity.DEFAULT, columns[:key])
+
+
+def pipeline(name: str, root: Table, *related: dict[str, object]) -> tuple[Pipeline, DocumentSql]:
+    made = Pipeline.model_validate(
+        {"name": name, "source": "shop", "table": root.name, "mapping": {}, "related": list(related)}
+    )
+    return made, DocumentSql(made, root, key_of(root, None))
+
+
+ORDERS = table("public.orders", "id", "customer_id", "total")
+ITEMS = table("public.items", "order_id", "line", "price", key=2)
+CUSTOMERS = table("public.customers", "id", "name")
+RELATED: list[dict[str, object]] = [
+    {"table": "public.items", "root_key": "order_id"},
+    {"table": "public.customers", "roots_sql": "SELECT o.id FROM orders o JOIN changed ON o.customer_id = changed.id"},
+]
+TABLES = {"public.items": ITEMS, "public.customers": CUSTOMERS}
+
+
+@pytest.fixture
+def orders() -> tuple[Pipeline, DocumentSql]:
+    return pipeline("orders", ORDERS, *RELATED)
+
+
+def render(orders: tuple[Pipeline, DocumentSql], server_version: int = 180000) -> Config:
+    made, sql = orders
+    return sink_config(made, SOURCE, PLATFORM, "orders-000001", sql, TABLES, TARGET, server_version)
+
+
+class TestSource:
+    def test_events_carry_keys_and_routes_alone(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        other = pipeline("customers", CUSTOMERS)
+        captured = captured_tables([(*orders, TABLES), (*other, {})])
+        assert {entry.table.name: entry.columns for entry in captured} == {
+            "public.customers": ("id",),
+            "public.items": ("order_id", "line"),
+            "public.orders": ("id",),
+        }
+        config = source_config(SOURCE, captured, RESOLVED)
+        assert config["column.include.list"].split(",") == [
+            r"public\.customers\.id",
+            r"public\.items\.order_id",
+            r"public\.items\.line",
+            r"public\.orders\.id",
+        ]
+
+    def test_whole_rows_where_they_are_wanted(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        source = SOURCE.model_copy(update={"events": Events.FULL})
+        config = source_config(source, captured_tables([(*orders, TABLES)]), RESOLVED)
+        assert "column.include.list" not in config
+
+    def test_a_password_stays_a_reference(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        config = source_config(SOURCE, captured_tables([(*orders, TABLES)]), RESOLVED)
+        assert config["database.password"] == SECRET
+        assert config["database.hostname"] == "db"
+
+    @given(names, names)
+    def test_a_pattern_matches_its_name_alone(self, schema: str, name: str) -> None:
+        captured = captured_tables([(*pipeline("x", table(f"{schema}.{name}", "id")), {})])
+        pattern = source_config(SOURCE, captured, RESOLVED)["table.include.list"]
+        assert re.fullmatch(pattern, f"{schema}.{name}")
+        assert not re.fullmatch(pattern, f"{schema}x{name}")
+        assert not re.fullmatch(pattern, f"{schema}.{name}x")
+        assert not re.fullmatch(pattern, f"x{schema}.{name}")
+        assert re.search(r"(?<!\\)(\\\\)*,", pattern) is None  # where Debezium divides the list
+
+    @pytest.mark.parametrize(
+        ("name", "topic"),
+        [
+            ("pub-lic.a_b", "shop.pub-lic.a_b"),
+            ("public.Größe", "shop.public.Gr__e"),
+            ("public.a,$b", "shop.public.a__b"),
+            ("public.😀x", "shop.public.__x"),
+        ],
+    )
+    def test_topics_are_named_as_debezium_does(self, name: str, topic: str) -> None:
+        """The expected names are those of Debezium 3.7's SchemaTopicNamingStrategy."""
+        assert SOURCE.topic_of(name) == topic
+
+
+class TestSink:
+    def test_routes(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        config = render(orders)
+        assert config["routes"] == "root,related1,related2"
+        assert config["topics"] == "shop.public.customers,shop.public.items,shop.public.orders"
+        assert {name: value for name, value in config.items() if name.startswith("route.")} == {
+            "route.root.topic": "shop.public.orders",
+            "route.root.columns": "id",
+            "route.related1.topic": "shop.public.items",
+            "route.related1.columns": "order_id",
+            "route.related2.topic": "shop.public.customers",
+            "route.related2.columns": "id",
+            "route.related2.sql": config["route.related2.sql"],
+        }
+        assert "JOIN changed" in config["route.related2.sql"]
+
+    def test_secrets_stay_references(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        config = render(orders)
+        assert {name: value for name, value in config.items() if "password" in name} == {
+            "postgres.password": SECRET,
+            "elasticsearch.password": SECRET,
+        }
+
+    def test_the_flush_is_that_of_the_server(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        assert render(orders, 180000)["sql.flush"] == "SELECT pg_logical_emit_message(false, 'pg2es', '', true)"
+        assert "synchronous_commit = on" in render(orders, 160004)["sql.flush"]
+
+    def test_nothing_is_skipped_silently(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        config = render(orders)
+        assert config["errors.deadletterqueue.topic.name"] == "shop.dead-letters"
+        assert config["errors.deadletterqueue.topic.replication.factor"] == "3"
+        assert config["consumer.override.auto.offset.reset"] == "none"
+
+    def test_a_certificate_is_told_where_there_is_one(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        assert "elasticsearch.ca.certificate" not in render(orders)
+
+    def test_every_value_is_a_text(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        assert all(isinstance(value, str) for value in render(orders).values())

@@ -1,0 +1,246 @@
+"""Small pure parts: quoting, chunks, digests, generations, keys, offsets."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pg2es.core.chunks import MAX_CHUNKS, BlockRange, Chunk, Relation, plan_chunks
+from pg2es.core.connectors import masked, start_offsets
+from pg2es.core.digest import digest, is_intact
+from pg2es.core.drift import Drift, classify, key_of_id
+from pg2es.core.errors import CatalogError, GenerationError
+from pg2es.core.findings import count_errors, error, info, warning
+from pg2es.core.generation import Meta, fingerprint, generation_name, generation_number, index_body, sink_connector
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
+from pg2es.core.table import Column, Key, ReplicaIdentity, Table, key_of
+
+PIPELINE = Pipeline(name="orders", source="shop", table="public.orders", mapping={})
+META = Meta("orders", "shop", "f", epoch=0, system_identifier="7", timeline=1)
+
+relations = st.lists(
+    st.builds(Relation, st.uuids().map(str), blocks=st.integers(0, 100_000), filenode=st.integers(1, 2**32)),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda relation: relation.name,
+)
+
+
+class TestChunks:
+    @given(relations, st.none() | st.integers(1, MAX_CHUNKS))
+    def test_they_cover_every_block_exactly_once(self, found: list[Relation], count: int | None) -> None:
+        chunks = plan_chunks(found, count)
+        for relation in found:
+            own = [chunk.blocks for chunk in chunks if chunk.blocks.relation == relation.name]
+            assert own[0].first == 0
+            assert own[-1].end is None
+            for before, after in itertools.pairwise(own):
+                assert before.end == after.first
+                assert before.first < after.first
+            assert own[-1].first < max(relation.blocks, 1)
+
+    @given(relations, st.none() | st.integers(1, MAX_CHUNKS))
+    def test_they_are_numbered_and_about_as_many_as_asked(self, found: list[Relation], count: int | None) -> None:
+        chunks = plan_chunks(found, count)
+        assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
+        assert len(chunks) <= (count or MAX_CHUNKS) + len(found)
+
+    @given(relations)
+    def test_they_go_through_json(self, found: list[Relation]) -> None:
+        for chunk in plan_chunks(found, None):
+            assert Chunk.from_json(json.loads(json.dumps(chunk.to_json()))) == chunk
+
+    def test_the_default_is_one_for_128_mib(self) -> None:
+        chunks = plan_chunks([Relation("a.b", 40_000, 1)], None)
+        assert [(c.blocks.first, c.blocks.end) for c in chunks] == [(0, 13334), (13334, 26668), (26668, None)]
+
+    def test_an_empty_table_has_one(self) -> None:
+        assert plan_chunks([Relation("a.b", 0, 5)], 8) == [Chunk(0, BlockRange("a.b", 0, None), 5)]
+
+
+class TestDigest:
+    @given(st.binary(min_size=1))
+    def test_halves_are_31_bits(self, document: bytes) -> None:
+        assert all(0 <= half < 2**31 for half in digest(document))
+
+    @given(
+        st.dictionaries(st.text(), st.integers() | st.text() | st.none() | st.lists(st.text())), st.integers(0, 65535)
+    )
+    def test_a_document_is_intact_until_a_byte_changes(self, content: dict[str, Any], bucket: int) -> None:
+        document = json.dumps(content, ensure_ascii=False).encode()
+        d0, d1 = digest(document)
+        mark = f'{{"_pg2es":{{"d0":{d0},"d1":{d1},"bucket":{bucket}}}'.encode()
+        stored = mark + (b"}" if content == {} else b"," + document[1:])
+        assert is_intact(stored)
+        assert not is_intact(stored + b" ")
+        assert not is_intact(document)
+
+    def test_other_documents_are_never_intact(self) -> None:
+        for stored in (b"", b"{}", b"null", b'{"_pg2es":1}', b'{"_pg2es":{"d0":1,"d1":2,"bucket":3}'):
+            assert not is_intact(stored)
+
+
+class TestDrift:
+    def test_kinds(self) -> None:
+        d0, d1 = digest(b'{"a":1}')
+        ours = f'{{"_pg2es":{{"d0":{d0},"d1":{d1},"bucket":3}},"a":1}}'.encode()
+        assert classify(ours, ours) is None
+        assert classify(None, None) is None
+        assert classify(ours, None) is Drift.MISSING
+        assert classify(None, ours) is Drift.EXTRA
+        assert classify(b"newer", ours) is Drift.STALE
+        assert classify(ours, ours.replace(b'"a":1', b'"a":2')) is Drift.ALTERED
+        assert classify(None, b'{"a":2}') is Drift.ALTERED
+
+    @given(st.lists(st.text(), min_size=2, max_size=4))
+    def test_an_id_leads_back_to_its_key(self, values: list[str]) -> None:
+        key = Key(tuple(Column(f"k{number}", "text", not_null=True) for number in range(len(values))))
+        assert key_of_id(key, json.dumps(values)) == tuple(values)
+        assert key_of_id(Key(key.columns[:1]), values[0]) == (values[0],)
+
+
+class TestGeneration:
+    def test_names(self) -> None:
+        assert generation_name("orders", 2) == "orders-000002"
+        assert generation_number("orders", "orders-000002") == 2
+        assert generation_number("a.b", "axb-000002") is None
+        for index in ("orders-2", "orders-0000022", "orders-eu-000001", "orders-preflight-000001", "orders"):
+            assert generation_number("orders", index) is None
+        assert sink_connector("orders-000002") == "pg2es-sink-orders-000002"
+
+    @pytest.mark.parametrize("fence", [None, "12345"])
+    def test_meta_goes_through_the_mapping(self, fence: str | None) -> None:
+        meta = META.with_fence(fence)
+        mapping = json.loads(json.dumps(meta.to_mapping()))
+        assert ("fence" in mapping["pg2es"]) is (fence is not None)
+        assert Meta.from_mapping("orders-000001", mapping) == meta
+        assert meta.with_fence(None) == META
+
+    @pytest.mark.parametrize(
+        ("mapping", "sentence"),
+        [
+            (None, "was not made by pg2es"),
+            ({"pg2es": 1}, "was not made by pg2es"),
+            ({"pg2es": {"format": 99}}, "has pg2es format 99, this version writes 1: reindex"),
+        ],
+    )
+    def test_an_index_that_is_none_of_ours(self, mapping: dict[str, Any] | None, sentence: str) -> None:
+        with pytest.raises(GenerationError, match=sentence):
+            Meta.from_mapping("orders-000001", mapping)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"document": "SELECT id FROM root"},
+            {"mapping": {"mappings": {"dynamic": False}}},
+            {"mapping": {"settings": {"analysis": {}}}},
+            {"key": ("id",)},
+            {"table": "public.other"},
+        ],
+    )
+    def test_what_changes_a_fingerprint(self, changes: dict[str, Any]) -> None:
+        assert fingerprint(PIPELINE, []) != fingerprint(PIPELINE.model_copy(update=changes), [])
+        assert fingerprint(PIPELINE, [("id", "int8")]) != fingerprint(PIPELINE, [("id", "int4")])
+
+    def test_what_does_not(self) -> None:
+        other = Pipeline(
+            name="orders", source="shop", table="public.orders", mapping={}, alias="other",
+            backfill={"chunks": 3}, max_document_bytes=5000,
+        )  # fmt: skip
+        assert fingerprint(PIPELINE, []) == fingerprint(other, [])
+
+    def test_the_body_of_an_index(self) -> None:
+        mapping = {
+            "settings": {"number_of_shards": 3, "index": {"refresh_interval": "5s"}, "index.gc_deletes": "2h"},
+            "mappings": {"dynamic": False, "properties": {"id": {"type": "long"}}},
+        }
+        body = index_body(PIPELINE.model_copy(update={"mapping": mapping}), META)
+        assert body["settings"] == {
+            "index.gc_deletes": "2h",
+            "index.number_of_shards": 3,
+            "index.refresh_interval": "5s",
+        }
+        assert set(body["mappings"]["properties"]) == {"_pg2es", "id"}
+        assert body["mappings"]["_meta"] == META.to_mapping()
+        assert index_body(PIPELINE, META)["settings"] == {"index.gc_deletes": "1h"}
+
+
+class TestIdentifiers:
+    @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+    def test_a_quoted_name_can_only_be_a_name(self, name: str) -> None:
+        quoted = quote(name)
+        assert quoted[0] == quoted[-1] == '"'
+        assert quoted[1:-1].replace('""', "").count('"') == 0
+        assert quoted[1:-1].replace('""', '"') == name
+
+    @given(st.text(st.characters(exclude_characters="\0\\", exclude_categories=["Cs"])))
+    def test_a_literal_can_only_be_a_value(self, value: str) -> None:
+        quoted = literal(value)
+        assert quoted[0] == quoted[-1] == "'"
+        assert quoted[1:-1].replace("''", "'") == value
+
+    def test_compound_names(self) -> None:
+        assert quote_table("a.b.c") == '"a"."b.c"'
+        assert columns(("a", 'b"; --')) == '"a", "b""; --"'
+        assert columns(("a",), "r") == 'r."a"'
+        assert literal(5) == "5"
+
+
+class TestKeys:
+    def table(self, **types: str) -> Table:
+        found = tuple(Column(name, type_name, not_null=name != "maybe") for name, type_name in types.items())
+        return Table("public.a", found, ("id",) if "id" in types else (), ReplicaIdentity.DEFAULT, ("id",))
+
+    def test_the_primary_key_is_the_default(self) -> None:
+        table = self.table(id="bigint", b="character varying(10)", c="numeric(5,2)")
+        assert key_of(table, None).names == ("id",)
+        assert key_of(table, ("c", "b")).names == ("c", "b")
+
+    @pytest.mark.parametrize(
+        ("types", "key", "sentence"),
+        [
+            ({"b": "integer"}, None, "has no primary key; add one, or name a unique NOT NULL key in the pipeline file"),
+            ({"id": "integer"}, ("b",), "Table public.a has no column b; it has id."),
+            ({"id": "integer", "maybe": "integer"}, ("maybe",), "Key column public.a.maybe may be NULL"),
+            (
+                {"id": "double precision"},
+                None,
+                "type double precision, which cannot be a key here; allowed: smallint",
+            ),
+            ({"id": "text[]"}, None, r"has type text\[\]"),
+        ],
+    )
+    def test_what_is_no_key(self, types: dict[str, str], key: tuple[str, ...] | None, sentence: str) -> None:
+        with pytest.raises(CatalogError, match=sentence):
+            key_of(self.table(**types), key)
+
+    def test_what_old_rows_have(self) -> None:
+        table = self.table(id="integer", b="integer")
+        assert table.old_row_has(("id",))
+        assert not table.old_row_has(("id", "b"))
+        full = Table(table.name, table.columns, table.primary_key, ReplicaIdentity.FULL, ())
+        assert full.old_row_has(("id", "b"))
+
+
+def test_errors_are_counted() -> None:
+    assert count_errors([error("a", "b"), warning("a", "b"), info("a", "b"), error("a", "c")]) == 2
+
+
+def test_a_logged_configuration_hides_what_is_secret() -> None:
+    config = {"database.password": "hunter2", "elasticsearch.api.key": "hunter2", "index": "orders-000001"}
+    assert json.loads(masked(config)) == {
+        "database.password": "***",
+        "elasticsearch.api.key": "***",
+        "index": "orders-000001",
+    }
+
+
+def test_offsets_are_written_as_connect_takes_them() -> None:
+    assert start_offsets({("b", 0): 5, ("a", 1): 2}) == [
+        {"partition": {"kafka_topic": "a", "kafka_partition": 1}, "offset": {"kafka_offset": 2}},
+        {"partition": {"kafka_topic": "b", "kafka_partition": 0}, "offset": {"kafka_offset": 5}},
+    ]

@@ -1,0 +1,223 @@
+"""Reading files: every error names the file, the key, what was found and what is allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pg2es.core.errors import ConfigError
+from pg2es.core.files import load_model, resolve_fields
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.platform import Platform
+from pg2es.core.project import Project, load_project
+from pg2es.core.references import is_reference, resolve
+from pg2es.core.source import Source
+
+FILE = Path("pipelines/orders.yaml")
+PIPELINE: dict[str, Any] = {"name": "orders", "source": "shop", "table": "public.orders", "mapping": {}}
+POSTGRES: dict[str, Any] = {"host": "h", "database": "d", "user": "u", "password": "${env:P}"}
+SOURCE: dict[str, Any] = {"name": "shop", "postgres": POSTGRES}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "sentence"),
+    [
+        ({"tabel": 1}, "tabel", "unknown key; allowed here: alias, backfill, document, key, mapping, max"),
+        ({"backfill": {"chunk": 1}}, "backfill.chunk", "unknown key; allowed here: chunks, parallelism"),
+        ({"related": [{"table": "a.b", "root": "x"}]}, "related.0.root", "unknown key; allowed here: columns, root"),
+        ({"table": None}, "table", "input should be a valid string"),
+        ({"table": "orders"}, "table", "found 'orders'"),
+        ({"backfill": {"parallelism": 0}}, "backfill.parallelism", "greater than or equal to 1, found 0"),
+        ({"stream": {"tasks": "many"}}, "stream.tasks", "unable to parse string as an integer, found 'many'"),
+        ({"alias": "Orders"}, "alias", "found 'Orders'"),
+        ({"max_document_bytes": 10**9}, "max_document_bytes", "less than or equal to 94371840, found 1000000000"),
+        ({"related": [{"table": "a.b"}]}, "related.0", "related table a.b needs either root_key or roots_sql"),
+        (
+            {"related": [{"table": "a.b", "root_key": "x", "roots_sql": "SELECT 1"}]},
+            "related.0",
+            "needs either root_key or roots_sql, one of the two",
+        ),
+        ({"related": [{"table": "a.b", "root_key": "x", "columns": "y"}]}, "related.0", "columns goes with roots_sql"),
+        ({"mapping": {"aliases": {}}}, "mapping", "unknown parts aliases; allowed are settings and mappings"),
+        ({"mapping": {"mappings": {"_source": {"enabled": False}}}}, "mapping", "must keep `_source` whole and stored"),
+        ({"mapping": {"mappings": {"_source": {"mode": "synthetic"}}}}, "mapping", "must keep `_source` whole"),
+        ({"mapping": {"mappings": {"_source": {"excludes": ["a"]}}}}, "mapping", "must keep `_source` whole"),
+        ({"mapping": {"mappings": {"_meta": {}}}}, "mapping", "must leave out _meta: it belongs to pg2es"),
+        ({"mapping": {"mappings": {"properties": {"_pg2es": {}}}}}, "mapping", "must leave out _pg2es"),
+        ({"document": " ; "}, "document", "holds no statement; write a SELECT"),
+    ],
+)  # fmt: skip
+def test_a_pipeline_that_cannot_be(changes: dict[str, Any], key: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_model(FILE, Pipeline, PIPELINE | changes)
+    assert raised.value.file == FILE
+    assert raised.value.key == key
+    assert sentence in raised.value.problem
+    assert str(raised.value).startswith(f"pipelines/orders.yaml: {key}: ")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "sentence"),
+    [
+        ({"postgres": POSTGRES | {"password": "hunter2"}}, "postgres.password", "a secret does not stand in a file"),
+        ({"postgres": POSTGRES | {"sslmode": "on"}}, "postgres.sslmode", "found 'on'"),
+        ({"postgres": POSTGRES | {"port": "many"}}, "postgres.port", "found 'many'"),
+        ({"postgres": {**POSTGRES, "pasword": "x"}}, "postgres.pasword", "unknown key; allowed here: database, host"),
+        ({"slot": "My-Slot"}, "slot", "found 'My-Slot'"),
+        ({"events": "some"}, "events", "should be 'keys' or 'full', found 'some'"),
+        ({"heartbeat_interval_ms": 5}, "heartbeat_interval_ms", "greater than or equal to 1000"),
+    ],
+)
+def test_a_source_that_cannot_be(changes: dict[str, Any], key: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_model(Path("sources/shop.yaml"), Source, SOURCE | changes)
+    assert raised.value.key == key
+    assert sentence in raised.value.problem
+
+
+def test_a_secret_is_in_no_error() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_model(FILE, Source, SOURCE | {"postgres": POSTGRES | {"password": "hunter2"}})
+    assert "hunter2" not in str(raised.value)
+
+
+def test_defaults_come_from_the_name() -> None:
+    source = load_model(FILE, Source, SOURCE | {"name": "my-shop"})
+    assert (source.slot, source.publication, source.topic_prefix) == ("pg2es_my_shop", "pg2es_my_shop", "my-shop")
+    assert source.connector == "pg2es-source-my-shop"
+    assert source.topic_of("public.orders") == "my-shop.public.orders"
+    assert load_model(FILE, Pipeline, PIPELINE).alias == "orders"
+
+
+def test_one_name_may_stand_for_a_list() -> None:
+    related = {"table": "a.b", "root_key": "x"}
+    pipeline = load_model(FILE, Pipeline, PIPELINE | {"key": "id", "related": [related, related | {"table": "c.d"}]})
+    assert pipeline.key == ("id",)
+    assert pipeline.related[0].root_key == ("x",)
+    assert pipeline.tables == ("public.orders", "a.b", "c.d")
+
+
+def test_the_closing_semicolon_of_an_sql_text_is_taken_off() -> None:
+    assert load_model(FILE, Pipeline, PIPELINE | {"document": "SELECT 1 ;\n"}).document == "SELECT 1"
+
+
+class TestReferences:
+    def test_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("A_HOST", "example.org")
+        assert resolve("http://${env:A_HOST}:1${env:A_HOST}", file=FILE, key="k") == "http://example.org:1example.org"
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        secrets = tmp_path / "secrets.properties"
+        secrets.write_text("# a=1\na = x=y \nb=2\n", encoding="utf-8")
+        assert resolve(f"${{file:{secrets}:a}}", file=FILE, key="k") == "x=y"
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ("${env:NOT_SET_ANYWHERE}", "the environment variable NOT_SET_ANYWHERE is not set; export it"),
+            ("${file:/nowhere/at/all:a}", "cannot read /nowhere/at/all: No such file or directory"),
+            ("${file:/dev/null:a}", "/dev/null has no entry a"),
+        ],
+    )
+    def test_what_is_not_there(self, text: str, sentence: str) -> None:
+        with pytest.raises(ConfigError, match=sentence) as raised:
+            resolve(text, file=FILE, key="postgres.password")
+        assert raised.value.key == "postgres.password"
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [("${env:A}", True), ("${file:/a:b}", True), ("x${env:A}", False), ("${env:}", False), ("a", False)],
+    )
+    def test_is_reference(self, text: str, *, expected: bool) -> None:
+        assert is_reference(text) is expected
+
+    def test_a_list_in_one_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("URLS", "http://a, http://b")
+        settings = {"user": "u", "password": "${env:P}"}
+        platform = Platform.model_validate(
+            {
+                "elasticsearch": settings | {"urls": "${env:URLS}", "sink_user": "s", "sink_password": "${env:P}"},
+                "kafka": {"bootstrap": "k"},
+                "connect": {"urls": ["http://c"]},
+            }
+        )
+        monkeypatch.setenv("P", "secret")
+        assert resolve_fields(platform.elasticsearch, FILE)["urls"] == ("http://a", "http://b")
+
+
+class TestProject:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for name, content in {
+            "platform.yaml": "elasticsearch: {urls: u, user: u, password: '${env:P}', sink_user: s, "
+            "sink_password: '${env:P}'}\nkafka: {bootstrap: k}\nconnect: {urls: c}",
+            "sources/shop.yaml": "postgres: {host: h, database: d, user: u, password: '${env:P}', port: 5433}",
+            "pipelines/orders.yaml": "source: shop\ntable: public.orders\ndocument: orders.sql",
+            "documents/orders.sql": "SELECT * FROM root;",
+            "mappings/orders.json": '{"mappings": {"dynamic": false}}',
+        }.items():
+            file = tmp_path / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(content, encoding="utf-8")
+        return tmp_path
+
+    def check(self, folder: Path, file: str, sentence: str) -> None:
+        with pytest.raises(ConfigError) as raised:
+            load_project(folder)
+        assert raised.value.file == folder / file
+        assert sentence in str(raised.value)
+
+    def test_everything_together(self, folder: Path) -> None:
+        project = load_project(folder)
+        orders = project.pipeline("orders")
+        assert orders.document == "SELECT * FROM root"
+        assert orders.mapping == {"mappings": {"dynamic": False}}
+        assert project.source_of(orders).postgres.port == "5433"
+        assert project.pipelines_of(project.source("shop")) == [orders]
+
+    def test_the_files_of_this_project(self) -> None:
+        project = load_project(Path(__file__).parents[2] / "include")
+        assert isinstance(project, Project)
+        assert set(project.pipelines) == {"customers", "orders", "products"}
+
+    @pytest.mark.parametrize(
+        ("file", "content", "where", "sentence"),
+        [
+            ("pipelines/orders.yaml", "name: x", "pipelines/orders.yaml", "name: is not written: the file's name"),
+            ("pipelines/orders.yaml", "", "pipelines/orders.yaml", "expected keys and values, found nothing"),
+            (
+                "pipelines/orders.yaml",
+                "source: shop\ntable: a.b\ndocument: ../x.sql",
+                "pipelines/orders.yaml",
+                "document: expected the name of a file in documents/, found '../x.sql'",
+            ),
+            (
+                "pipelines/orders.yaml",
+                "source: shop\ntable: a.b\nmapping: nope.json",
+                "pipelines/orders.yaml",
+                "mapping: cannot read",
+            ),
+            ("mappings/orders.json", "[]", "mappings/orders.json", "expected an object with settings and mappings"),
+            ("pipelines/other.yaml", "source: shop\ntable: a.b\nalias: orders\nmapping: orders.json",
+             "pipelines/other.yaml", "alias: orders is the alias of pipeline orders already"),
+            ("sources/two.yaml", "topic_prefix: shop\npostgres: {host: h, database: d, user: u, password: '${env:P}'}",
+             "sources/two.yaml", "topic_prefix: shop is the prefix of source shop already"),
+            ("pipelines/Bad Name.yaml", "source: shop\ntable: a.b\nmapping: orders.json",
+             "pipelines/Bad Name.yaml", "name: "),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be(self, folder: Path, file: str, content: str, where: str, sentence: str) -> None:
+        (folder / file).write_text(content, encoding="utf-8")
+        self.check(folder, where, sentence)
+
+    def test_a_missing_platform(self, folder: Path) -> None:
+        (folder / "platform.yaml").unlink()
+        self.check(folder, "platform.yaml", "cannot be read: No such file or directory")
+
+    def test_unknown_names_list_the_known(self, folder: Path) -> None:
+        project = load_project(folder)
+        with pytest.raises(ConfigError, match="there is no pipeline x; known: orders"):
+            project.pipeline("x")
+        with pytest.raises(ConfigError, match="there is no source x; known: shop"):
+            project.source("x")
