@@ -7,26 +7,23 @@ the source before a sink, a sink's position before the start fence, the fence be
 import logging
 from typing import Any
 
-from psycopg import sql
-
 from pg2es.adapters import indices, kafka
-from pg2es.adapters.postgres import Session, read_identity, translate_errors
+from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core import connectors as render
 from pg2es.core.errors import ConnectorError, ConnectUnavailable, GenerationError
 from pg2es.core.files import resolve_fields
 from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
-from pg2es.core.sql import catalog
 from pg2es.services.clients import Clients, PipelineTables, read_tables
 from pg2es.services.fence import take_fence
 from pg2es.services.generations import Generation, live_generation
+from pg2es.services.replication import drop_slot_and_publication, ensure_publication, ensure_slot
 from pg2es.services.waiting import wait_for
 
 log = logging.getLogger(__name__)
 
 RUNNING_TIMEOUT_S = 120
-_START_OVER = "Remove the connectors (DAG connectors, action remove), deploy them, and run the backfills."
 RETENTION_MS = 7 * 24 * 3600 * 1000
 """How long topics keep events: so long may a sink be away. A sink that comes later fails; it does not skip."""
 
@@ -44,8 +41,9 @@ def ensure_source(clients: Clients, source: Source) -> None:
         read_identity(session)
         tables = [read_tables(session, pipeline) for pipeline in pipelines]
         captured = render.captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
-        _ensure_publication(session, source, [entry.table.name for entry in captured])
-        _ensure_slot(session, clients, source)
+        ensure_publication(session, source, [entry.table.name for entry in captured])
+        exists = clients.connect.config(source.connector) is not None
+        ensure_slot(session, source, connector_exists=exists)
     _ensure_topics(clients, source, [entry.table.name for entry in captured])
     config = render.source_config(source, captured, _resolved_postgres(clients, source))
     _deploy(clients, source.connector, config)
@@ -110,14 +108,8 @@ def remove(clients: Clients, source: Source) -> list[str]:
     removed = [name for name in [*sinks, source.connector] if name in existing]
     for name in removed:
         _remove_connector(clients, name)
-    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
-        wait_for(
-            lambda: _slot_is_free(session, source),
-            timeout_s=RUNNING_TIMEOUT_S,
-            on_timeout=lambda: ConnectorError(f"Slot {source.slot} is still in use by another process; end it first."),
-        )
-        session.execute(catalog.DROP_SLOT, [source.slot])
-        session.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(source.publication)).as_string())
+    with clients.session(source) as session:
+        drop_slot_and_publication(session, source)
     return removed
 
 
@@ -223,57 +215,6 @@ def _wait_for_state(clients: Clients, name: str, state: str) -> None:
         timeout_s=RUNNING_TIMEOUT_S,
         on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not {state} after {RUNNING_TIMEOUT_S} s."),
     )
-
-
-def _ensure_publication(session: Session, source: Source, tables: list[str]) -> None:
-    """Create the publication or add the tables that it lacks; one more table in it does no harm and stays."""
-    publication = sql.Identifier(source.publication)
-    wanted = sql.SQL(", ").join(sql.Identifier(*name.split(".", 1)) for name in tables)
-    with translate_errors(f"Publication {source.publication}"):
-        found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
-        if found is None:
-            statement = sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH (publish_via_partition_root = true)")
-            session.execute(statement.format(publication, wanted).as_string())
-            return
-        via_root, all_operations, published = found
-        if not via_root or not all_operations:
-            statement = sql.SQL(
-                "ALTER PUBLICATION {} SET (publish_via_partition_root = true,"
-                " publish = 'insert, update, delete, truncate')"
-            )
-            session.execute(statement.format(publication).as_string())
-        missing = [name for name in tables if name not in published]
-        if missing:
-            added = sql.SQL(", ").join(sql.Identifier(*name.split(".", 1)) for name in missing)
-            session.execute(sql.SQL("ALTER PUBLICATION {} ADD TABLE {}").format(publication, added).as_string())
-
-
-def _ensure_slot(session: Session, clients: Clients, source: Source) -> None:
-    with translate_errors(f"Slot {source.slot}"):
-        found = session.execute(catalog.SLOT, [source.slot]).fetchone()
-        if found is None:
-            if clients.connect.config(source.connector) is not None:
-                raise ConnectorError(
-                    f"Slot {source.slot} is gone while connector {source.connector} exists: changes since then are "
-                    f"lost to the stream. {_START_OVER}"
-                )
-            session.execute(catalog.create_slot(session.info.server_version), [source.slot])
-            return
-        plugin, database, _, wal_status, invalidation = found
-        if plugin != "pgoutput" or database != session.info.dbname:
-            raise ConnectorError(
-                f"Slot {source.slot} belongs to database {database} and plugin {plugin}; choose another `slot`."
-            )
-        if wal_status == "lost" or invalidation:
-            raise ConnectorError(
-                f"Slot {source.slot} has lost the WAL it needs ({invalidation or wal_status}): changes are lost to the "
-                f"stream. {_START_OVER}"
-            )
-
-
-def _slot_is_free(session: Session, source: Source) -> bool:
-    found = session.execute(catalog.SLOT, [source.slot]).fetchone()
-    return found is None or not found[2]
 
 
 def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
