@@ -7,6 +7,7 @@ import pytest
 from psycopg import sql
 
 from pg2es.core.findings import Finding, Severity
+from pg2es.core.sql import preflight as statements
 from pg2es.services import preflight
 from stack.config import load_config
 from tests.support import MAPPING, Database, ProjectFolder, connect
@@ -332,6 +333,19 @@ class TestDocument:
         )
         project_folder.add_pipeline("a", "public.a", document="SELECT id, slow(id) AS s FROM root")
         assert problems(project_folder) == []  # all rows would take 100 s and be cancelled
+
+    def test_a_document_that_takes_too_long(
+        self, shop: Database, project_folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop.execute(
+            "CREATE FUNCTION public.endless(bigint) RETURNS int STABLE LANGUAGE plpgsql AS "
+            "'BEGIN LOOP PERFORM 1; END LOOP; END'"
+        )
+        project_folder.add_pipeline("orders", "public.orders", document="SELECT id, endless(id) AS x FROM root")
+        monkeypatch.setattr(statements, "CAREFUL", statements.CAREFUL.replace("30s", "50ms"))
+        found = only_problem(project_folder)
+        assert found.severity is Severity.WARNING
+        assert "takes over 30 s" in found.sentence
 
 
 class TestLookups:

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from pg2es.adapters.catalog import read_relations
 from pg2es.adapters.postgres import Session, describe_sql_error, translate_errors
@@ -116,27 +117,37 @@ def _check_sample(
     session: Session, place: str, tables: PipelineTables, samples: list[tuple[str, str]]
 ) -> Iterator[Finding]:
     """Read the documents of some roots; `samples` gets those that are not too large."""
+    rows = _read_sample(session, tables)
+    if rows is None:
+        yield warning(
+            place,
+            f"Reading {SAMPLE_ROOTS} documents, or fewer, takes over 30 s.",
+            "EXPLAIN (ANALYZE) says what is slow; perhaps an index is missing.",
+        )
+        return
+    yield from _judge_rows(place, tables.pipeline, rows)
+    samples.extend((identifier, source) for identifier, _, _, source in rows if source is not None)
+
+
+def _read_sample(session: Session, tables: PipelineTables) -> list[TupleRow] | None:
+    """Return rows as `DocumentSql.sample` gives them; None when they take too long."""
     pipeline = tables.pipeline
     blocks = sum(relation.blocks for relation in read_relations(session, pipeline.table))
     percent = min(100.0, 100.0 * SAMPLE_BLOCKS / max(blocks, 1))
     statement = tables.sql.sample(percent, SAMPLE_ROOTS, SAMPLE_BYTES)
     try:
-        with translate_errors(f"Pipeline {pipeline.name}"), session.transaction():
-            session.execute(statements.CAREFUL)
+        with translate_errors(f"Pipeline {pipeline.name}"):
             try:
-                rows = session.execute(statement).fetchall()
+                with session.transaction():
+                    session.execute(statements.CAREFUL)
+                    return session.execute(statement).fetchall()
             except psycopg.errors.QueryCanceled:
-                yield warning(
-                    place, f"Reading a sample of {SAMPLE_ROOTS} documents took over 30 s.", "Look at its EXPLAIN."
-                )
-                return
+                return None
     except psycopg.Error as problem:
         raise DocumentSqlError(pipeline.name, "document SQL", describe_sql_error(problem)) from problem
-    yield from _judge_rows(place, pipeline, rows)
-    samples.extend((identifier, source) for identifier, _, _, source in rows if source is not None)
 
 
-def _judge_rows(place: str, pipeline: Pipeline, rows: list[tuple[str, bool, int, str | None]]) -> Iterator[Finding]:
+def _judge_rows(place: str, pipeline: Pipeline, rows: list[TupleRow]) -> Iterator[Finding]:
     seen: set[str] = set()
     for identifier, is_root, _, _ in rows:
         if identifier in seen:
