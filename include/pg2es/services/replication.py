@@ -38,8 +38,8 @@ def ensure_publication(session: Session, source: Source, tables: list[str]) -> N
 def ensure_slot(session: Session, source: Source, *, connector_exists: bool) -> None:
     """Create the slot when there is none.
 
-    Raises ConnectorError when the slot is somebody else's, has lost its WAL, or is gone while its connector exists: a new
-    one would skip silently over the changes in between.
+    Raises ConnectorError when the slot is somebody else's, has lost its WAL, or is gone while its connector exists: a
+    new one would skip silently over the changes in between.
     """
     with translate_errors(f"Slot {source.slot}"):
         found = session.execute(catalog.SLOT, [source.slot]).fetchone()
