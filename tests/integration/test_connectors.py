@@ -85,7 +85,7 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     assert connectors.remove(clients, source) == []
 
     # The sink missed whatever changes now: deploying alone must not pretend otherwise, a backfill's first step may.
-    with pytest.raises(GenerationError, match="sink .* is gone, so its index misses changes"):
+    with pytest.raises(GenerationError, match=r"sink .* is gone, so its index misses changes"):
         connectors.deploy(clients, source)
     old_fence = generation.meta.fence
     again = _deploy_all(streamed_folder, pipeline)
@@ -109,7 +109,7 @@ def test_a_slot_of_somebody_else_is_refused(
 ) -> None:
     source = streamed_folder.source_model()
     database.execute(f"SELECT pg_create_logical_replication_slot('{source.slot}', 'test_decoding')")
-    with pytest.raises(ConnectorError, match="belongs to database .* and plugin test_decoding; choose another `slot`"):
+    with pytest.raises(ConnectorError, match=r"belongs to database .* and plugin test_decoding; choose another `slot`"):
         connectors.ensure_source(streamed_folder.clients(), source)
 
 
@@ -122,7 +122,7 @@ def test_a_wrong_password_for_debezium_is_said_before_anything_is_made(
         postgres=source.postgres.model_dump() | {"password": "${env:PG2ES_WRONG_PASSWORD}"},
     )
     monkeypatch.setenv("PG2ES_WRONG_PASSWORD", database.name)
-    with pytest.raises(AccessDenied, match="PostgreSQL refuses the login .*Check user and password"):
+    with pytest.raises(AccessDenied, match=r"PostgreSQL refuses the login .*Check user and password"):
         connectors.ensure_source(streamed_folder.clients(), streamed_folder.source_model())
     assert database.fetch("SELECT FROM pg_publication") == []
 

@@ -44,6 +44,9 @@ PATIENCE_S = 300
 
 KEYS_AT_ONCE = 500
 
+MAX_ID_BYTES = 512
+"""Of Elasticsearch: it refuses a whole request for one longer id."""
+
 _COPY_HEADER_BYTES = 19
 _COPY_ROW_PREFIX_BYTES = 6  # number of columns, length of the only one
 _COPY_TRAILER = b"\xff\xff"
@@ -63,7 +66,7 @@ class Slice:
 
     deadline: float
     bodies: list[Body] = field(default_factory=list)
-    too_large: list[Rejection] = field(default_factory=list)
+    refused: list[Rejection] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
 
@@ -147,7 +150,7 @@ class Refresher:
     def _until_acknowledged(self, read: Callable[[], Slice]) -> BulkOutcome:
         for attempt in Retrying(
             retry=retry_if_exception_type(ElasticsearchUnavailable),
-            wait=wait_exponential_jitter(initial=0.5, max=30),
+            wait=wait_exponential_jitter(multiplier=0.5, max=30),
             stop=stop_after_delay(PATIENCE_S),
             before_sleep=_log_pause,
             reraise=True,
@@ -163,7 +166,7 @@ class Refresher:
         return send_bulk(self._client, self._target.index, body.lines, body.items)
 
     def _gather(self, read: Slice, outcomes: list[BulkOutcome]) -> BulkOutcome:
-        total = BulkOutcome(rejected=list(read.too_large))
+        total = BulkOutcome(rejected=list(read.refused))
         for outcome in outcomes:
             total.add(outcome)
         if total.again:
@@ -214,8 +217,11 @@ def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
     size = 0
     for row in rows:
         found.rows += 1
-        if len(row) > max_document_bytes:
-            found.too_large.append(_too_large(row, max_document_bytes))
+        # An id that is too long makes a long first line; the others need no closer look.
+        if (len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES) and (
+            refusal := _find_refusal(row, max_document_bytes)
+        ):
+            found.refused.append(refusal)
             continue
         lines.append(row)
         size += len(row)
@@ -228,10 +234,18 @@ def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
         found.bytes += size
 
 
-def _too_large(row: bytes, limit: int) -> Rejection:
-    action = orjson.loads(row[: row.index(b"\n")])
-    reason = f"{len(row):,} bytes, the limit is max_document_bytes = {limit:,}"
-    return Rejection(action["index"]["_id"], "document_too_large", reason)
+def _find_refusal(row: bytes, limit: int) -> Rejection | None:
+    """Return why a row cannot be sent, None when it can."""
+    (action,) = orjson.loads(row[: row.index(b"\n")]).values()
+    identifier: str = action["_id"]
+    if len(row) > limit:
+        reason = f"{len(row):,} bytes, the limit is max_document_bytes = {limit:,}"
+        return Rejection(identifier, "document_too_large", reason)
+    id_bytes = len(identifier.encode())
+    if id_bytes > MAX_ID_BYTES:
+        reason = f"the document id has {id_bytes:,} bytes, Elasticsearch takes {MAX_ID_BYTES}; choose another `key`"
+        return Rejection(identifier, "id_too_long", reason)
+    return None
 
 
 def _log_pause(state: RetryCallState) -> None:
