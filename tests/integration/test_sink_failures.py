@@ -33,6 +33,16 @@ def test_a_rejected_document_goes_to_the_dead_letters_and_the_rest_goes_on(sink:
     sink.wait_for_metric("DeadLetters", 2)
 
 
+def test_the_record_of_a_rejected_document_is_found_whatever_it_calls_its_key(sink: SinkHarness) -> None:
+    sink.commit("INSERT INTO public.orders VALUES (1, NULL, NULL, '1'), (2, NULL, NULL, 'none')")
+    for key in ("01", "02"):
+        sink.publish("orders", after={"id": key})
+    sink.deploy()
+    sink.wait_for_document(1, order(1, number="1"))
+    [letter] = sink.dead_letters(1)
+    assert letter.value["after"] == {"id": "02"}
+
+
 def test_records_that_name_no_root_go_to_the_dead_letters(sink: SinkHarness) -> None:
     sink.deploy()
     sink.publish("orders", op="t")

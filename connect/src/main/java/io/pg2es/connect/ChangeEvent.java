@@ -18,6 +18,7 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
     private static final Set<String> CHANGES = Set.of("c", "u", "d", "r");
     private static final String LOGICAL_MESSAGE = "m";
     private static final String TRUNCATE = "t";
+    private static final long LOW_32_BITS = 0xFFFF_FFFFL;
     private static final Set<String> WRAPPER = Set.of("schema", "payload");
     private static final Set<String> HEARTBEAT = Set.of("ts_ms");
 
@@ -72,7 +73,10 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
         Object transaction =
                 Row.of(envelope.get("source")).map(source -> source.get("txId")).orElse(null);
         return new ChangeEvent(
-                images, transaction instanceof Number id ? OptionalLong.of(id.longValue()) : OptionalLong.empty());
+                images,
+                transaction instanceof Number id
+                        ? OptionalLong.of(id.longValue() & LOW_32_BITS)
+                        : OptionalLong.empty());
     }
 
     private static Object unwrap(Object value) {

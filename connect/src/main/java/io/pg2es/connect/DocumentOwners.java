@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.connect.errors.ConnectException;
 
 /**
  * Finds the roots of documents by their ids.
@@ -36,6 +37,16 @@ final class DocumentOwners {
         }
         if (owners.size() < ids.size()) {
             ask(ids, unknown, owners);
+        }
+        if (owners.size() < ids.size()) {
+            throw new ConnectException(String.format(
+                    "%s returned documents that belong to none of the roots it was asked for, among them %s. Deploy the "
+                            + "connector again with pg2es.",
+                    SinkKeys.SQL_DOCUMENTS,
+                    ids.stream()
+                            .filter(id -> !owners.containsKey(id))
+                            .findFirst()
+                            .orElseThrow()));
         }
         return owners;
     }

@@ -11,6 +11,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.http.Header;
 import org.apache.http.HttpHeaders;
 import org.apache.http.HttpHost;
@@ -177,7 +178,8 @@ final class ElasticsearchClient implements AutoCloseable {
 
     private static boolean isUntrusted(Throwable error) {
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
-            if (cause instanceof GeneralSecurityException) {
+            // The certificate is not trusted, or is another host's.
+            if (cause instanceof GeneralSecurityException || cause instanceof SSLPeerUnverifiedException) {
                 return true;
             }
         }

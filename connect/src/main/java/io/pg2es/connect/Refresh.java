@@ -39,7 +39,9 @@ final class Refresh {
     void run(Batch batch, TimeLimit limit) throws TransientFailure {
         while (!batch.pending().isEmpty()) {
             if (limit.isOver()) {
-                throw new TimeIsUp(batch.pending().size() + " roots are left");
+                throw new TimeIsUp(String.format(
+                        "Pipeline %s: %d roots of the batch are left for the next round.",
+                        config.pipeline(), batch.pending().size()));
             }
             List<RootKey> slice = batch.pending().stream().limit(sliceRoots).toList();
             Optional<Reading> reading = read(slice);

@@ -93,7 +93,7 @@ final class Validators {
                 if (!http || uri.getHost() == null || uri.getQuery() != null || uri.getUserInfo() != null) {
                     return false;
                 }
-                paths.add(uri.getPath());
+                paths.add(uri.getPath().replaceFirst("/$", ""));
             } catch (IllegalArgumentException notAUrl) {
                 return false;
             }

@@ -42,7 +42,7 @@ final class VisibilityWait {
                 inquiry = TimeLimit.in(patience);
             }
             if (limit.isOver()) {
-                throw new TimeIsUp("still waiting until transactions " + first(transactions) + " are visible");
+                throw new TimeIsUp("Still waiting until transactions " + first(transactions) + " are visible.");
             }
             pauses.pause();
         }

@@ -85,6 +85,12 @@ class ConfigTest {
     }
 
     @Test
+    void aSlashAtTheEndOfAUrlIsNoPath() {
+        assertThat(errors(TestConfig.with("elasticsearch.urls", "http://a:1/,http://b:1")))
+                .isEmpty();
+    }
+
+    @Test
     void requiredOptionsAreAsked() {
         assertThat(errors(TestConfig.with("pipeline", null)).get("pipeline"))
                 .anySatisfy(error -> assertThat(error).contains("Missing required"));

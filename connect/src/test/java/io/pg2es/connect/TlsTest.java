@@ -13,7 +13,6 @@ import java.util.List;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import org.apache.kafka.connect.errors.ConnectException;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,16 +26,16 @@ class TlsTest {
     private Path keyStore;
     private Path certificate;
 
-    @BeforeEach
-    void makeCertificate() throws Exception {
+    private void makeCertificate(String address) throws Exception {
         keyStore = folder.resolve("server.p12");
         certificate = folder.resolve("ca.pem");
-        keytool("-genkeypair", "-keyalg", "EC", "-dname", "CN=localhost", "-ext", "san=ip:127.0.0.1");
+        keytool("-genkeypair", "-keyalg", "EC", "-dname", "CN=server", "-ext", "san=ip:" + address);
         keytool("-exportcert", "-rfc", "-file", certificate.toString());
     }
 
     @Test
     void aServerIsTrustedByItsCertificate() throws Exception {
+        makeCertificate("127.0.0.1");
         try (FakeElasticsearch server = new FakeElasticsearch(serverContext());
                 ElasticsearchClient client = new ElasticsearchClient(TestConfig.config(
                         "elasticsearch.urls", server.url(), "elasticsearch.ca.certificate", certificate.toString()))) {
@@ -45,7 +44,18 @@ class TlsTest {
     }
 
     @Test
+    void aCertificateOfAnotherHostFailsTheTask() throws Exception {
+        makeCertificate("127.0.0.2");
+        try (FakeElasticsearch server = new FakeElasticsearch(serverContext());
+                ElasticsearchClient client = new ElasticsearchClient(TestConfig.config(
+                        "elasticsearch.urls", server.url(), "elasticsearch.ca.certificate", certificate.toString()))) {
+            assertThatThrownBy(() -> client.bulk(BODY, 1)).isInstanceOf(ConnectException.class);
+        }
+    }
+
+    @Test
     void anUnknownServerFailsTheTask() throws Exception {
+        makeCertificate("127.0.0.1");
         try (FakeElasticsearch server = new FakeElasticsearch(serverContext());
                 ElasticsearchClient client =
                         new ElasticsearchClient(TestConfig.config("elasticsearch.urls", server.url()))) {

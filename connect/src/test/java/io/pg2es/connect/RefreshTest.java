@@ -1,0 +1,24 @@
+package io.pg2es.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RefreshTest {
+    @Test
+    void whatTheTimeDoesNotSufficeForStaysPending() throws TransientFailure {
+        SinkConfig config = TestConfig.config();
+        SinkMetrics metrics = TestConfig.metrics();
+        Batch batch = new RootCollector("orders", config.routes(), metrics)
+                .collect(List.of(Events.record("shop.public.orders", 0, "{\"op\":\"c\",\"after\":{\"id\":1}}")));
+        batch.findRoots(null);
+        Refresh refresh = new Refresh(config, null, null, metrics);
+        assertThatThrownBy(() -> refresh.run(batch, TimeLimit.in(Duration.ZERO)))
+                .isInstanceOf(TimeIsUp.class)
+                .hasMessage("Pipeline orders: 1 roots of the batch are left for the next round.");
+        assertThat(batch.pending()).containsExactly(new RootKey(List.of("1")));
+    }
+}
