@@ -9,19 +9,19 @@ import org.apache.kafka.connect.errors.ConnectException;
 /** Tells PostgreSQL's passing failures from those that somebody must mend. */
 final class PostgresErrors {
     static final String INVALID_PARAMETER_VALUE = "22023";
-    private static final String READ_ONLY_TRANSACTION = "25006";
-    private static final String QUERY_CANCELED = "57014";
 
-    /** Classes of SQLSTATE that no waiting mends, with what does. */
+    /** What mends errors that have nothing to do with the SQL, by SQLSTATE or its class. */
     private static final Map<String, String> REMEDIES = Map.of(
+            "42501", "Grant the right to postgres.user.",
             "28", "Mend postgres.user, postgres.password or pg_hba.conf.",
             "3D", "Mend the database's name in postgres.url.",
             "26", "The session lost its prepared statements: connect without a pooler in transaction mode.");
 
     private static final String SQL_REMEDY =
             "Mend the pipeline's SQL or the tables it reads, check with `pg2es validate --connect`, and deploy again.";
-    private static final Set<String> PERMANENT_CLASSES = Set.of(
-            "0A", "20", "21", "22", "23", "25", "26", "28", "2F", "38", "39", "3B", "3D", "3F", "42", "44", "P0");
+    /** Classes of SQLSTATE that no waiting mends. */
+    private static final Set<String> PERMANENT_CLASSES =
+            Set.of("0A", "20", "21", "22", "23", "26", "28", "2F", "38", "39", "3B", "3D", "3F", "42", "44", "P0");
 
     private static final Pattern LINE_BREAK = Pattern.compile("\\s*\\R\\s*");
 
@@ -45,10 +45,7 @@ final class PostgresErrors {
     }
 
     static boolean isPermanent(String state) {
-        return state != null
-                && !state.equals(READ_ONLY_TRANSACTION)
-                && !state.equals(QUERY_CANCELED)
-                && PERMANENT_CLASSES.contains(classOf(state));
+        return state != null && PERMANENT_CLASSES.contains(classOf(state));
     }
 
     private String describe(String label, SQLException error) {
@@ -58,7 +55,7 @@ final class PostgresErrors {
     }
 
     private static String remedy(String state) {
-        return REMEDIES.getOrDefault(classOf(state), SQL_REMEDY);
+        return REMEDIES.getOrDefault(state, REMEDIES.getOrDefault(classOf(state), SQL_REMEDY));
     }
 
     private static String classOf(String state) {

@@ -16,7 +16,9 @@ class PostgresErrorsTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"08001", "08006", "57P01", "57P03", "57014", "40001", "40P01", "53300", "25006", "58030", "55P03"
+            strings = {
+                "08001", "08006", "57P01", "57P03", "57014", "40001", "40P01", "53300", "25006", "25P03", "58030",
+                "55P03"
             })
     void whatPassesIsTriedAgain(String state) {
         assertThat(errors.translate("sql.documents", new SQLException("down", state)))
@@ -28,6 +30,7 @@ class PostgresErrorsTest {
         "42703, Mend the pipeline's SQL",
         "22P02, Mend the pipeline's SQL",
         "21000, Mend the pipeline's SQL",
+        "42501, Grant the right",
         "28P01, postgres.password",
         "3D000, postgres.url",
         "26000, without a pooler"
