@@ -40,7 +40,7 @@ SAMPLE = 20
 """Rejected documents that a result names one by one."""
 
 _FIRST_SLICE_BLOCKS = 64
-_COUNT_ROUNDS = 3
+_COUNT_ROUNDS = 2
 
 
 @dataclass(frozen=True)
