@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pg2es.core.sql.protocol import flush
 from tests.integration.sink_harness import SinkHarness, order
 from tests.support import connect
 
@@ -96,6 +97,13 @@ def test_events_with_a_schema_and_of_other_kinds(sink: SinkHarness) -> None:
     sink.publish_raw("orders", '{"op": "m", "message": {"prefix": "x", "content": ""}}')
     sink.publish_raw("orders", '{"schema": {}, "payload": {"op": "r", "before": null, "after": {"id": 1}}}')
     sink.wait_for_document(1, order(1, note="wrapped"))
+
+
+def test_the_flush_of_older_servers_is_several_statements(sink: SinkHarness) -> None:
+    sink.deploy({"sql.flush": flush(server_version=150000)})
+    sink.commit("INSERT INTO public.orders VALUES (1)")
+    sink.publish("orders", after={"id": 1})
+    sink.wait_for_document(1, order(1))
 
 
 def test_a_composite_key(make_sink: Callable[..., SinkHarness]) -> None:
