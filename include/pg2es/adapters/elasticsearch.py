@@ -35,6 +35,7 @@ class _RawJson(JsonSerializer):
 
 
 _OVERLOADED = frozenset({408, 429, 500, 502, 503, 504})
+_OF_THE_INDEX = frozenset({"cluster_block_exception", "index_closed_exception"})
 
 
 class Client(Elasticsearch):
@@ -160,31 +161,34 @@ def send_bulk(client: Client, index: str, body: bytes, items: int) -> BulkOutcom
     return outcome
 
 
-def judge(status: int) -> Verdict:
-    """Return what an item's status means. A delete that finds nothing (404) is done."""
-    if status < 300 or status == 404:
-        return Verdict.WRITTEN
+def judge(status: int, error_type: str | None = None) -> Verdict:
+    """Return what an item's status means. A delete that finds nothing (404 without an error) is done.
+
+    What concerns the index and not the document may pass: a closed index, a block because the disk is full.
+    """
+    if error_type in _OF_THE_INDEX or status in _OVERLOADED:
+        return Verdict.AGAIN
     if status == 409:
         return Verdict.CONFLICT
-    return Verdict.AGAIN if status in _OVERLOADED else Verdict.REJECTED
+    return Verdict.REJECTED if error_type else Verdict.WRITTEN
 
 
 def _judge(item: dict[str, Any], outcome: BulkOutcome) -> None:
-    verdict = judge(item["status"])
-    if verdict is Verdict.WRITTEN:
-        outcome.written += 1
-    elif verdict is Verdict.CONFLICT:
-        outcome.conflicts += 1
-    else:
-        error = item.get("error", {})
-        cause = error.get("caused_by", {}).get("reason", "")
-        reason = error.get("reason", "") + (f" ({cause})" if cause else "")
-        if error.get("type") == "index_not_found_exception":
-            raise GenerationError(f"{reason}: the generation was removed while it was written. Run the backfill again.")
-        if verdict is Verdict.AGAIN:
-            outcome.again.append(f"{error.get('type')}: {reason}")
-        else:
-            outcome.rejected.append(Rejection(item["_id"], str(error.get("type")), reason))
+    error = item.get("error", {})
+    error_type = error.get("type")
+    cause = error.get("caused_by", {}).get("reason", "")
+    reason = error.get("reason", "") + (f" ({cause})" if cause else "")
+    if error_type == "index_not_found_exception":
+        raise GenerationError(f"{reason}: the generation was removed while it was written. Run the backfill again.")
+    match judge(item["status"], error_type):
+        case Verdict.WRITTEN:
+            outcome.written += 1
+        case Verdict.CONFLICT:
+            outcome.conflicts += 1
+        case Verdict.AGAIN:
+            outcome.again.append(f"{error_type}: {reason}")
+        case Verdict.REJECTED:
+            outcome.rejected.append(Rejection(item["_id"], error_type, reason))
 
 
 def _reason(error: ApiError) -> str:

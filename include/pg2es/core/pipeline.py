@@ -78,7 +78,7 @@ class StreamSettings(FileModel):
         le=1000,
         description="Tasks of the sink, which share the topics' partitions; more tasks than partitions are idle.",
     )
-    batch_roots: int = Field(default=500, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
+    batch_roots: int = Field(default=2_000, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
 
 
 class Pipeline(FileModel):
