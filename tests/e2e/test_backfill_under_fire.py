@@ -1,0 +1,118 @@
+"""The main job on the whole stack, while rows change and processes are killed: every document equals its row."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from demo.airflow import Airflow, Progress, Run, TaskInstance
+from demo.data import Sample, connect, ensure_database, load, superuser_access
+from demo.reset import remove_traces
+from demo.traffic import Traffic
+from pg2es.adapters.postgres import PostgresAccess
+from pg2es.core.project import load_project
+from pg2es.services.clients import Clients
+from pg2es.services.compare import compare
+from pg2es.services.generations import require_live_generation
+from pg2es.services.waiting import wait_for
+from stack.launcher import Stack
+
+INCLUDE = Path(__file__).parents[2] / "include"
+ORDERS = 20_000
+CHUNKS = 8
+TIMEOUT_S = 400
+
+COPYING = """\
+SELECT a.client_port FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND a.state <> 'idle'"""
+"""Ports of the sessions that hold a lane and copy a chunk right now."""
+
+
+@pytest.fixture(scope="module")
+def airflow(stack_environment: dict[str, str]) -> Airflow:
+    return Airflow(
+        stack_environment["PG2ES_AIRFLOW_URL"],
+        stack_environment["PG2ES_AIRFLOW_USER"],
+        stack_environment["PG2ES_AIRFLOW_PASSWORD"],
+    )
+
+
+@pytest.fixture(scope="module")
+def clients(stack_environment: dict[str, str]) -> Clients:
+    return Clients(load_project(INCLUDE))
+
+
+@pytest.fixture(scope="module")
+def shop(clients: Clients, airflow: Airflow) -> PostgresAccess:
+    """The shop, loaded anew, without connectors and indices."""
+    source = clients.project.source("shop")
+    access = superuser_access(os.environ, "shop")
+    for pipeline in clients.project.pipelines_of(source):
+        airflow.wait_until_parsed(f"backfill_{pipeline.name}")
+        airflow.end_active_runs(f"backfill_{pipeline.name}")
+    ensure_database(superuser_access(os.environ, "postgres"))
+    remove_traces(clients, source, access)
+    load(access, Sample(ORDERS))
+    return access
+
+
+def test_backfill_with_writers_a_killed_worker_and_a_killed_task(
+    shop: PostgresAccess, clients: Clients, airflow: Airflow
+) -> None:
+    airflow.wait_until_parsed("connectors")
+    deployed = airflow.trigger("connectors", {"source": "shop", "action": "deploy"})
+    airflow.wait([deployed], TIMEOUT_S)
+
+    with Traffic(shop, writers=4) as traffic:
+        run = airflow.trigger("backfill_orders", {"chunks": CHUNKS, "parallelism": 2})
+        finished = wait_for(
+            lambda: _finished_chunks(airflow, run), timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError("no chunk")
+        )
+        with _killed_worker():
+            _kill_copying_task(shop)
+            airflow.wait([run], TIMEOUT_S)
+        traffic.check()
+
+    attempts = {task.map_index: task.attempt for task in _chunks(airflow.progress(run))}
+    assert max(attempts.values()) > 1, "the killed chunk was tried again"
+    assert all(attempts[index] == 1 for index in finished), "chunks that were finished are not read again"
+
+    pipeline = clients.project.pipeline("orders")
+    found = compare(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
+    assert found.clean, str(found)
+    assert found.equal > ORDERS // 2
+
+
+def _chunks(progress: Progress) -> list[TaskInstance]:
+    return [task for task in progress.tasks if task.task_id == "copy_chunk" and task.map_index >= 0]
+
+
+def _finished_chunks(airflow: Airflow, run: Run) -> set[int]:
+    return {task.map_index for task in _chunks(airflow.progress(run)) if task.state == "success"}
+
+
+@contextmanager
+def _killed_worker() -> Iterator[None]:
+    """End a Connect worker without warning; it comes back at the end."""
+    stack = Stack()
+    stack.kill("connect-1")
+    try:
+        yield
+    finally:
+        stack.start("connect-1")
+
+
+def _kill_copying_task(shop: PostgresAccess) -> None:
+    """End the process of a task that copies a chunk, without warning."""
+
+    def copying() -> int | None:
+        with connect(shop) as connection:
+            ports = {row[0] for row in connection.execute(COPYING.encode()).fetchall()}
+        return next((c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port in ports and c.pid), None)
+
+    pid = wait_for(copying, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError("no chunk is being copied"))
+    os.kill(pid, signal.SIGKILL)
