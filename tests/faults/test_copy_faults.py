@@ -1,0 +1,106 @@
+"""Copies while Elasticsearch dies or blocks: nothing is lost, and what is wrong is said in a sentence."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pg2es.adapters import indices
+from pg2es.core.chunks import BlockRange
+from pg2es.core.errors import ElasticsearchUnavailable
+from pg2es.services import refresh
+from pg2es.services.clients import read_tables
+from pg2es.services.generations import Generation, ensure_generation
+from pg2es.services.refresh import CopyResult, Refresher, Slice, Target
+from stack.launcher import Stack
+from tests.support import Database, ProjectFolder
+
+ROWS = 20_000
+SLICE_BLOCKS = 20
+
+
+@pytest.fixture
+def folder(project_folder: ProjectFolder, database: Database) -> ProjectFolder:
+    """A pipeline `notes` over a table of ROWS rows."""
+    database.execute(
+        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
+        f"INSERT INTO public.notes SELECT g, repeat('x', 200) FROM generate_series(1, {ROWS}) g",
+    )
+    project_folder.add_pipeline("notes", "public.notes")
+    return project_folder
+
+
+def copy(folder: ProjectFolder, generation: Generation, on_slice: Callable[[Slice], None]) -> CopyResult:
+    clients = folder.clients()
+    pipeline = clients.project.pipeline("notes")
+    with clients.session(clients.project.source_of(pipeline)) as session:
+        target = Target(generation.index, generation.meta, read_tables(session, pipeline).sql)
+        return Refresher(session, clients.elasticsearch, target).copy(slices(), on_slice)
+
+
+def slices() -> Iterator[BlockRange]:
+    for first in range(0, 10 * SLICE_BLOCKS, SLICE_BLOCKS):
+        yield BlockRange("public.notes", first, first + SLICE_BLOCKS)
+    yield BlockRange("public.notes", 10 * SLICE_BLOCKS, None)
+
+
+def make_generation(folder: ProjectFolder) -> Generation:
+    clients = folder.clients()
+    pipeline = clients.project.pipeline("notes")
+    with clients.session(clients.project.source_of(pipeline)) as session:
+        return ensure_generation(clients.elasticsearch, session, read_tables(session, pipeline))
+
+
+@contextmanager
+def at_slice(number: int, action: Callable[[], None]) -> Iterator[Callable[[Slice], None]]:
+    """Give a callback that runs `action` once, when that slice was read."""
+    seen = 0
+
+    def on_slice(_: Slice) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            action()
+
+    yield on_slice
+    assert seen >= number
+
+
+def test_a_copy_survives_the_death_of_elasticsearch(folder: ProjectFolder) -> None:
+    generation = make_generation(folder)
+    stack = Stack()
+    back = threading.Thread(target=stack.start, args=("elasticsearch",))
+
+    def kill_and_start() -> None:
+        stack.kill("elasticsearch")
+        back.start()
+
+    with at_slice(4, kill_and_start) as on_slice:
+        result = copy(folder, generation, on_slice)
+    back.join()
+    assert result.rows == ROWS
+    assert not result.outcome.rejected
+    client = folder.clients().elasticsearch
+    indices.refresh_index(client, generation.index)
+    assert indices.count_documents(client, generation.index) == ROWS
+
+
+def test_a_full_disk_is_named_and_nothing_is_lost_by_it(folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    generation = make_generation(folder)
+    client = folder.clients().elasticsearch
+    blocked = "index.blocks.read_only_allow_delete"  # what Elasticsearch sets when a disk passes its flood stage
+
+    def block() -> None:
+        indices.apply_settings(client, generation.index, {blocked: True})
+
+    monkeypatch.setattr(refresh, "PATIENCE_S", 1)
+    with at_slice(2, block) as on_slice, pytest.raises(ElasticsearchUnavailable, match="disk") as raised:
+        copy(folder, generation, on_slice)
+    assert generation.index in str(raised.value)
+
+    indices.apply_settings(client, generation.index, {blocked: None})
+    result = copy(folder, generation, lambda _: None)
+    assert result.rows == ROWS
+    indices.refresh_index(client, generation.index)
+    assert indices.count_documents(client, generation.index) == ROWS
