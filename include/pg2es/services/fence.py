@@ -44,6 +44,4 @@ def wait_for_fence(session: Session, fence: str, timeout_s: float = FENCE_TIMEOU
 def describe_holders(session: Session) -> str:
     """Return who holds the fence back: process, age, user, query."""
     rows = session.execute(protocol.FENCE_HOLDERS).fetchall()
-    return (
-        "; ".join(f"pid {pid} ({who}), open for {age}: {query}" for pid, age, who, query in rows) or "nobody any more"
-    )
+    return "; ".join(f"pid {pid} ({who}), open for {age}: {query}" for pid, age, who, query in rows) or "there is none"

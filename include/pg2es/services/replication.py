@@ -1,12 +1,17 @@
 """Publication and replication slot of a source: where its stream begins in PostgreSQL."""
 
+import logging
+
 from psycopg import sql
 
 from pg2es.adapters.postgres import Session, translate_errors
 from pg2es.core.errors import ConnectorError
 from pg2es.core.source import Source
 from pg2es.core.sql import catalog
+from pg2es.services.fence import describe_holders
 from pg2es.services.waiting import wait_for
+
+log = logging.getLogger(__name__)
 
 SLOT_TIMEOUT_S = 120
 _START_OVER = "Remove the connectors (DAG connectors, action remove) and run the backfills."
@@ -49,6 +54,11 @@ def ensure_slot(session: Session, source: Source, *, connector_exists: bool) -> 
                     f"Slot {source.slot} is gone while connector {source.connector} exists: changes since then are "
                     f"lost to the stream. {_START_OVER}"
                 )
+            log.info(
+                "Creating slot %s, once the transactions that write now have ended: %s",
+                source.slot,
+                describe_holders(session),
+            )
             session.execute(catalog.create_slot(session.info.server_version), [source.slot])
             return
         plugin, database, _, wal_status, invalidation = found

@@ -55,7 +55,8 @@ FENCE_PASSED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8
 """Have all transactions before X ended, and are their changes visible? (rule 8)"""
 
 FENCE_HOLDERS = """\
-SELECT pid, now() - xact_start AS age, coalesce(usename, backend_type) AS who, left(query, 120) AS query
+SELECT pid, to_char(now() - xact_start, 'HH24:MI:SS') AS age, coalesce(usename, backend_type) AS who,
+  left(query, 120) AS query
 FROM pg_stat_activity
 WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
 ORDER BY xact_start LIMIT 3"""
