@@ -17,7 +17,7 @@ from pg2es.services.generations import Generation, begin_build
 from pg2es.services.refresh import IN_FLIGHT, Body, Refresher, Target
 
 ROWS = 200_000
-ROUNDS = 5
+ROUNDS = 3
 MEMORY_ROWS = (200_000, 1_000_000)
 
 

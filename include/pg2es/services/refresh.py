@@ -33,6 +33,9 @@ SLICE_BYTES = 8 * 1024 * 1024
 """What a slice aims at; so much of each range is in memory, times the slices that wait."""
 
 BULK_BYTES = 2 * 1024 * 1024
+SLICES_WRITTEN = 2
+"""Slices that are being written while the next one is read: enough that Elasticsearch never waits for PostgreSQL."""
+
 IN_FLIGHT = 3
 """Bulk requests on their way at the same time."""
 
@@ -125,7 +128,7 @@ class Refresher:
                 read = self.read_blocks(blocks)
                 on_slice(read)
                 waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
-                if len(waiting) > 1:  # the next slice is read while this one is written
+                if len(waiting) > SLICES_WRITTEN:
                     settle_oldest()
             while waiting:
                 settle_oldest()
