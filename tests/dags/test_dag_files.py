@@ -1,0 +1,89 @@
+"""The DAG files as Airflow reads them."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.support import CHECKOUT
+
+HEAVY = ("elasticsearch", "confluent_kafka", "pandas", "psycopg", "orjson", "pg2es.services")
+PARSE = f"""
+import json, sys, time
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+started = time.process_time()
+bag = DagBag({str(CHECKOUT / "dags")!r}, collect_dags=False)
+bag.collect_dags()
+print(json.dumps({{
+    "seconds": time.process_time() - started,
+    "errors": bag.import_errors,
+    "heavy": [name for name in {HEAVY!r} if name in set(sys.modules) - before],
+    "dags": {{
+        dag.dag_id: {{
+            "params": dag.params.dump(),
+            "schemas": {{name: dag.params.get_param(name).schema for name in dag.params}},
+            "tasks": {{task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}},
+            "retries": sorted({{task.retries for task in dag.tasks}}),
+            "max_active_runs": dag.max_active_runs,
+            "catchup": dag.catchup,
+            "doc": bool(dag.doc_md and dag.description),
+        }}
+        for dag in bag.dags.values()
+    }},
+}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed() -> dict[str, Any]:
+    """What a fresh process finds in the DAG files, without any server."""
+    run = subprocess.run([sys.executable, "-c", PARSE], capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def test_files_are_read_without_errors_and_fast(parsed: dict[str, Any]) -> None:
+    assert parsed["errors"] == {}
+    assert parsed["heavy"] == []
+    assert parsed["seconds"] < 2
+
+
+def test_there_is_a_backfill_for_each_pipeline(parsed: dict[str, Any]) -> None:
+    pipelines = {file.stem for file in (CHECKOUT / "include" / "pipelines").glob("*.yaml")}
+    assert set(parsed["dags"]) == {"connectors", *(f"backfill_{pipeline}" for pipeline in pipelines)}
+
+
+def test_every_dag_is_documented_and_runs_on_demand_once_at_a_time(parsed: dict[str, Any]) -> None:
+    for dag in parsed["dags"].values():
+        assert dag["doc"]
+        assert dag["max_active_runs"] == 1
+        assert dag["catchup"] is False
+        assert dag["retries"] == [5]
+
+
+def test_steps_of_a_backfill(parsed: dict[str, Any]) -> None:
+    assert parsed["dags"]["backfill_orders"]["tasks"] == {
+        "prepare": ["finish", "plan_chunks"],
+        "plan_chunks": ["copy_chunk", "finish"],
+        "copy_chunk": ["finish"],
+        "finish": [],
+    }
+
+
+def test_params_are_checked_by_schemas(parsed: dict[str, Any]) -> None:
+    backfill = parsed["dags"]["backfill_orders"]
+    assert backfill["params"] == {"chunks": None, "parallelism": 2}
+    chunks, parallelism = backfill["schemas"]["chunks"], backfill["schemas"]["parallelism"]
+    assert (chunks["type"], chunks["minimum"], chunks["maximum"]) == (["null", "integer"], 1, 1000)
+    assert (parallelism["type"], parallelism["minimum"], parallelism["maximum"]) == ("integer", 1, 8)
+    connectors = parsed["dags"]["connectors"]
+    assert connectors["params"] == {"source": "shop", "action": "deploy"}
+    assert connectors["schemas"]["source"]["enum"] == ["shop"]
+    assert connectors["schemas"]["action"]["enum"] == ["deploy", "remove"]
+    for dag in parsed["dags"].values():
+        for schema in dag["schemas"].values():
+            assert schema["title"]

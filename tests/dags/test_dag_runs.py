@@ -1,0 +1,110 @@
+"""The DAGs, run in this process against the real servers and a project folder of the test's own."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pg2es.adapters import indices
+from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, PostgresUnavailable, TableRewritten
+from pg2es.core.generation import sink_connector
+from pg2es.services import reports
+from tests.support import CHECKOUT, Database, ProjectFolder
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+# Airflow's own warnings are Airflow's business.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("airflow_database")]
+
+
+@pytest.fixture
+def dags(streamed_folder: ProjectFolder, database: Database, monkeypatch: pytest.MonkeyPatch) -> "dict[str, DAG]":
+    """The DAGs of a project with one pipeline, `notes`."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    database.execute(
+        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
+        "INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, 3000) n",
+    )
+    mapping = {"mappings": {"dynamic": False, "properties": {"note": {"type": "keyword"}}}}
+    streamed_folder.add_pipeline("notes", "public.notes", mapping=mapping)
+    monkeypatch.setenv("PG2ES_CONFIG", str(streamed_folder.folder))
+    bag = DagBag(str(CHECKOUT / "dags"))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+def test_backfill_and_connectors(dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database) -> None:
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    pipeline = clients.project.pipeline("notes")
+
+    deployed = dags["connectors"].test(run_conf={"source": source.name, "action": "deploy"})
+    assert deployed.state == "success"
+    assert clients.connect.list_connectors().count(source.connector) == 1
+
+    run = dags["backfill_notes"].test(run_conf={"chunks": 3, "parallelism": 2})
+    assert run.state == "success"
+    copied = [task for task in run.get_task_instances() if task.task_id == "copy_chunk"]
+    assert len(copied) >= 3
+    index = indices.live_generation(clients.elasticsearch, pipeline.alias)
+    assert index
+    assert indices.count_documents(clients.elasticsearch, index) == 3000
+    assert clients.connect.status(sink_connector(index)) is not None
+    settings = clients.elasticsearch.indices.get_settings(index=index)[index]["settings"]["index"]
+    assert "refresh_interval" not in settings  # only while the index was built
+
+    indices.refresh_index(clients.elasticsearch, reports.INDEX)
+    found = clients.elasticsearch.search(index=reports.INDEX, query={"match_phrase": {"text": index}})
+    [report] = [hit["_source"] for hit in found["hits"]["hits"]]
+    assert (report["kind"], report["pipeline"], report["details"]["rows"]) == ("backfill", "notes", 3000)
+    assert "3,000 rows in" in report["text"]
+
+    removed = dags["connectors"].test(run_conf={"source": source.name, "action": "remove"})
+    assert removed.state == "success"
+    assert database.fetch("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+
+
+def test_rejected_documents_fail_the_run_at_its_end(
+    dags: "dict[str, DAG]", database: Database, streamed_folder: ProjectFolder
+) -> None:
+    database.execute("UPDATE public.notes SET note = repeat('x', 40000) WHERE id = 7")  # longer than a keyword may be
+    run = dags["backfill_notes"].test(run_conf={"chunks": 2})
+    assert run.state == "failed"
+    states = {task.task_id: task.state for task in run.get_task_instances()}
+    assert states == {"prepare": "success", "plan_chunks": "success", "copy_chunk": "success", "finish": "failed"}
+    clients = streamed_folder.clients()
+    index = indices.live_generation(clients.elasticsearch, clients.project.pipeline("notes").alias)
+    assert index
+    assert indices.count_documents(clients.elasticsearch, index) == 2999
+
+
+def test_params_are_refused_before_anything_runs(dags: "dict[str, DAG]") -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match="parallelism"):
+        dags["backfill_notes"].test(run_conf={"parallelism": 0})
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (AccessDenied("x"), "fail"),
+        (TableRewritten("public.notes"), "fail"),
+        (PostgresUnavailable("x"), "default"),
+        (ElasticsearchUnavailable("x"), "default"),
+        (RuntimeError("a bug, or a driver's error"), "default"),
+    ],
+)
+def test_permanent_errors_fail_at_once_and_others_are_tried_again(error: Exception, action: str) -> None:
+    from pg2es_airflow.retries import DEFAULT_ARGS
+
+    decision = DEFAULT_ARGS["retry_policy"].evaluate(error, try_number=1, max_tries=5)
+    assert decision.action.value == action
+
+
+def test_the_retries_of_a_task_are_those(dags: "dict[str, DAG]") -> None:
+    from pg2es_airflow.retries import DEFAULT_ARGS
+
+    for dag in dags.values():
+        for task in dag.tasks:
+            assert task.retries == DEFAULT_ARGS["retries"] > 1
