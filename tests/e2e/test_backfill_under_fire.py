@@ -4,25 +4,20 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
-import pytest
 
 from demo.airflow import Airflow, Progress, Run, TaskInstance
-from demo.data import Sample, connect, ensure_database, load, superuser_access
-from demo.reset import remove_traces
+from demo.data import connect
 from demo.traffic import Traffic
 from pg2es.adapters.postgres import PostgresAccess
-from pg2es.core.project import load_project
 from pg2es.services.clients import Clients
 from pg2es.services.compare import compare
 from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
+from tests.e2e.conftest import ORDERS
 
-INCLUDE = Path(__file__).parents[2] / "include"
-ORDERS = 20_000
 CHUNKS = 8
 TIMEOUT_S = 400
 
@@ -30,34 +25,6 @@ COPYING = """\
 SELECT a.client_port FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND a.state <> 'idle'"""
 """Ports of the sessions that hold a lane and copy a chunk right now."""
-
-
-@pytest.fixture(scope="module")
-def airflow(stack_environment: dict[str, str]) -> Airflow:
-    return Airflow(
-        stack_environment["PG2ES_AIRFLOW_URL"],
-        stack_environment["PG2ES_AIRFLOW_USER"],
-        stack_environment["PG2ES_AIRFLOW_PASSWORD"],
-    )
-
-
-@pytest.fixture(scope="module")
-def clients(stack_environment: dict[str, str]) -> Clients:
-    return Clients(load_project(INCLUDE))
-
-
-@pytest.fixture(scope="module")
-def shop(clients: Clients, airflow: Airflow) -> PostgresAccess:
-    """The shop, loaded anew, without connectors and indices."""
-    source = clients.project.source("shop")
-    access = superuser_access(os.environ, "shop")
-    for pipeline in clients.project.pipelines_of(source):
-        airflow.wait_until_parsed(f"backfill_{pipeline.name}")
-        airflow.end_active_runs(f"backfill_{pipeline.name}")
-    ensure_database(superuser_access(os.environ, "postgres"))
-    remove_traces(clients, source, access)
-    load(access, Sample(ORDERS))
-    return access
 
 
 def test_backfill_with_writers_a_killed_worker_and_a_killed_task(
