@@ -77,8 +77,10 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     assert config["elasticsearch.password"] == "${env:PG2ES_ELASTICSEARCH_SINK_PASSWORD}"
 
     # Removed: connectors, slot and publication; the index stays. Once more: nothing left to do.
-    assert connectors.remove(clients, source) == [sink, source.connector]
-    assert not {sink, source.connector} & set(clients.connect.list_connectors())
+    orphan = sink_connector(f"{pipeline.alias}-000009")  # its index is gone
+    clients.connect.create(orphan, config | {"name": orphan}, initial_state="STOPPED")
+    assert connectors.remove(clients, source) == [sink, orphan, source.connector]
+    assert not {sink, orphan, source.connector} & set(clients.connect.list_connectors())
     assert database.fetch(f"SELECT FROM pg_replication_slots WHERE slot_name = '{source.slot}'") == []
     assert database.fetch("SELECT FROM pg_publication") == []
     assert indices.count_documents(clients.elasticsearch, generation.index) == 2

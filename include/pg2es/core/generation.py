@@ -94,6 +94,11 @@ def sink_connector(generation: str) -> str:
     return f"pg2es-sink-{generation}"
 
 
+def is_sink_of(alias: str, connector: str) -> bool:
+    """Return whether a connector feeds a generation of the alias, be its index there or not."""
+    return generation_number(alias, connector.removeprefix(sink_connector(""))) is not None
+
+
 def fingerprint(pipeline: Pipeline, document_columns: list[tuple[str, str]]) -> str:
     """Hash of what makes a generation incompatible with the pipeline: columns, mapping, settings, key, format."""
     content = {

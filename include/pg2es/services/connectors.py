@@ -12,7 +12,7 @@ from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core import connectors as render
 from pg2es.core.errors import ConnectorError, ConnectUnavailable, GenerationError
 from pg2es.core.files import resolve_fields
-from pg2es.core.generation import sink_connector
+from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.services.clients import Clients, PipelineTables, read_tables
@@ -99,13 +99,11 @@ def deploy(clients: Clients, source: Source) -> list[str]:
 
 def remove(clients: Clients, source: Source) -> list[str]:
     """Remove the source's connector, its sinks, the slot and the publication; indices stay. Return what was removed."""
-    sinks = [
-        sink_connector(index)
-        for pipeline in clients.project.pipelines_of(source)
-        for index in indices.list_generations(clients.elasticsearch, pipeline.alias).values()
-    ]
-    existing = set(clients.connect.list_connectors())
-    removed = [name for name in [*sinks, source.connector] if name in existing]
+    aliases = [pipeline.alias for pipeline in clients.project.pipelines_of(source)]
+    existing = sorted(clients.connect.list_connectors())
+    # By name, not by index: a sink whose index is gone goes as well.
+    removed = [name for name in existing if any(is_sink_of(alias, name) for alias in aliases)]
+    removed += [name for name in existing if name == source.connector]
     for name in removed:
         _remove_connector(clients, name)
     with clients.session(source) as session:
