@@ -126,7 +126,8 @@ def kill(marker: str) -> None:
     while family := find_family(marker):
         for process in family:
             process.send(signal.SIGKILL)
-        wait_until(lambda: not find_family(marker), 5)
+        # A dying process has lost its marker before it is gone; a start right after must not take it for one that runs.
+        wait_until(lambda: not any(process.is_alive() for process in family), 5)
 
 
 def wait_until(condition: Callable[[], bool], patience_s: float, interval_s: float = POLL_INTERVAL_S) -> bool:

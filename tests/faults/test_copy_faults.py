@@ -1,7 +1,7 @@
 """Copies while Elasticsearch dies or blocks: nothing is lost, and what is wrong is said in a sentence."""
 
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -70,15 +70,17 @@ def at_slice(number: int, action: Callable[[], None]) -> Iterator[Callable[[Slic
 def test_a_copy_survives_the_death_of_elasticsearch(folder: ProjectFolder) -> None:
     generation = make_generation(folder)
     stack = Stack()
-    back = threading.Thread(target=stack.start, args=("elasticsearch",))
+    started: list[Future[None]] = []
 
-    def kill_and_start() -> None:
-        stack.kill("elasticsearch")
-        back.start()
+    with ThreadPoolExecutor(1) as beside:
 
-    with at_slice(4, kill_and_start) as on_slice:
-        result = copy(folder, generation, on_slice)
-    back.join()
+        def kill_and_start() -> None:
+            stack.kill("elasticsearch")
+            started.append(beside.submit(stack.start, "elasticsearch"))
+
+        with at_slice(4, kill_and_start) as on_slice:
+            result = copy(folder, generation, on_slice)
+        started[0].result()
     assert result.rows == ROWS
     assert not result.outcome.rejected
     client = folder.clients().elasticsearch
