@@ -1,7 +1,6 @@
-"""Copies while Elasticsearch dies or blocks: nothing is lost, and what is wrong is said in a sentence."""
+"""A copy while Elasticsearch blocks writes: nothing is lost, and what is wrong is said in a sentence."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -13,7 +12,6 @@ from pg2es.services import refresh
 from pg2es.services.clients import read_tables
 from pg2es.services.generations import Generation, ensure_generation
 from pg2es.services.refresh import CopyResult, Refresher, Slice, Target
-from stack.launcher import Stack
 from tests.support import Database, ProjectFolder
 
 ROWS = 20_000
@@ -65,27 +63,6 @@ def at_slice(number: int, action: Callable[[], None]) -> Iterator[Callable[[Slic
 
     yield on_slice
     assert seen >= number
-
-
-def test_a_copy_survives_the_death_of_elasticsearch(folder: ProjectFolder) -> None:
-    generation = make_generation(folder)
-    stack = Stack()
-    started: list[Future[None]] = []
-
-    with ThreadPoolExecutor(1) as beside:
-
-        def kill_and_start() -> None:
-            stack.kill("elasticsearch")
-            started.append(beside.submit(stack.start, "elasticsearch"))
-
-        with at_slice(4, kill_and_start) as on_slice:
-            result = copy(folder, generation, on_slice)
-        started[0].result()
-    assert result.rows == ROWS
-    assert not result.outcome.rejected
-    client = folder.clients().elasticsearch
-    indices.refresh_index(client, generation.index)
-    assert indices.count_documents(client, generation.index) == ROWS
 
 
 def test_a_full_disk_is_named_and_nothing_is_lost_by_it(folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
