@@ -126,8 +126,17 @@ def kill(marker: str) -> None:
     while family := find_family(marker):
         for process in family:
             process.send(signal.SIGKILL)
-        # A dying process has lost its marker before it is gone; a start right after must not take it for one that runs.
-        wait_until(lambda: not any(process.is_alive() for process in family), 5)
+        # A dying process has lost its marker, and its first thread is a zombie, while other threads still hold its ports.
+        wait_until(lambda: all(_is_gone(process) for process in family), 5)  # noqa: B023 - called at once
+
+
+def _is_gone(process: Process) -> bool:
+    """Return whether no thread of a process is left; a zombie that nobody has reaped has one."""
+    try:
+        threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+    except OSError:
+        return True
+    return not process.is_alive() and threads <= 1
 
 
 def wait_until(condition: Callable[[], bool], patience_s: float, interval_s: float = POLL_INTERVAL_S) -> bool:
