@@ -126,8 +126,8 @@ def kill(marker: str) -> None:
     while family := find_family(marker):
         for process in family:
             process.send(signal.SIGKILL)
-        # A dying process has lost its marker, and its first thread is a zombie, while other threads still hold its ports.
-        wait_until(lambda: all(_is_gone(process) for process in family), 5)  # noqa: B023 - called at once
+        # A dying process has lost its marker, and its leader is a zombie, while other threads still hold its ports.
+        wait_until(lambda: all(_is_gone(process) for process in family), 5)
 
 
 def _is_gone(process: Process) -> bool:
