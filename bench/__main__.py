@@ -5,11 +5,17 @@ import os
 import sys
 
 from bench.backfill import measure_memory, measure_speed
+from bench.reindex import measure_reindex
 from bench.results import save
 from bench.stream import measure_stream
 from stack.config import load_config
 
-MEASUREMENTS = {"backfill": measure_speed, "memory": measure_memory, "stream": measure_stream}
+MEASUREMENTS = {
+    "backfill": measure_speed,
+    "memory": measure_memory,
+    "reindex": measure_reindex,
+    "stream": measure_stream,
+}
 
 
 def main() -> None:

@@ -45,10 +45,10 @@ def measure_memory() -> dict[str, Result]:
     peaks = []
     for rows in MEMORY_ROWS:
         with prepare_ground(rows) as ground:
-            _build(ground)
+            index = _build(ground).index
             process = multiprocessing.get_context("fork")
             receiver, sender = process.Pipe(duplex=False)
-            child = process.Process(target=_report_peak, args=(ground, sender))
+            child = process.Process(target=_report_peak, args=(ground, index, sender))
             child.start()
             peaks.append(receiver.recv())
             child.join()
@@ -62,10 +62,10 @@ def _build(ground: Ground) -> Generation:
 
 
 def _time_backfill(ground: Ground) -> float:
-    _build(ground)
+    generation = _build(ground)
     started = time.monotonic()
     (chunk,) = backfill.plan(ground.clients, ground.pipeline, 1)
-    result = backfill.copy_chunk(ground.clients, ground.pipeline, chunk, lane=0)
+    result = backfill.copy_chunk(ground.clients, ground.pipeline, generation.index, chunk, lane=0)
     seconds = time.monotonic() - started
     _expect_all(result.written)
     return seconds
@@ -90,9 +90,9 @@ def _prepare_bodies(ground: Ground, generation: Generation) -> list[Body]:
         return refresher.read_blocks(BlockRange(ground.pipeline.table, 0, None)).bodies
 
 
-def _report_peak(ground: Ground, sender: Connection) -> None:
+def _report_peak(ground: Ground, index: str, sender: Connection) -> None:
     (chunk,) = backfill.plan(ground.clients, ground.pipeline, 1)
-    backfill.copy_chunk(ground.clients, ground.pipeline, chunk, lane=0)
+    backfill.copy_chunk(ground.clients, ground.pipeline, index, chunk, lane=0)
     sender.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 

@@ -14,8 +14,8 @@ from pg2es.core.pipeline import Pipeline
 from pg2es.core.project import load_project
 from pg2es.core.source import Source
 from pg2es.services import connectors
-from pg2es.services.clients import Clients, read_tables
-from pg2es.services.generations import Generation, ensure_generation
+from pg2es.services.clients import Clients
+from pg2es.services.generations import Generation, create_generation, read_recipe
 from stack.config import load_config
 
 DATABASE = "bench"
@@ -89,7 +89,8 @@ class Ground:
         """Return a generation made anew, without a stream, with the settings of a backfill."""
         self.drop_indices()
         with self.clients.session(self.source) as session:
-            return ensure_generation(self.clients.elasticsearch, session, read_tables(session, self.pipeline))
+            recipe = read_recipe(session, self.pipeline)
+            return create_generation(self.clients.elasticsearch, session, self.pipeline, recipe, live=True)
 
     def drop_indices(self) -> None:
         """Remove every index of the pipeline."""

@@ -39,7 +39,7 @@ def _backfill(ground: Ground) -> Generation:
     clients, pipeline = ground.clients, ground.pipeline
     prepared = backfill.prepare(clients, pipeline)
     chunks = backfill.plan(clients, pipeline, 1)
-    results = [backfill.copy_chunk(clients, pipeline, chunk, lane=0).to_json() for chunk in chunks]
+    results = [backfill.copy_chunk(clients, pipeline, prepared.index, chunk, lane=0).to_json() for chunk in chunks]
     backfill.check(backfill.finish(clients, pipeline, prepared, chunks, results))
     return require_live_generation(clients.elasticsearch, pipeline)
 

@@ -32,7 +32,8 @@ with DAG(
             enum=[action.value for action in Action],
             title="Action",
             description="`deploy`: create what is missing, change what differs, start what does not run. "
-            "`remove`: connectors, slot and publication; indices stay.",
+            "`remove`: connectors, slot and publication; indices stay. "
+            "`remove_orphans`: generations that never went live, and other remains of runs that were killed.",
         ),
     },
 ) as dag:

@@ -58,8 +58,12 @@ def change(connection: psycopg.Connection, shop: Shop, random: Random) -> tuple[
     """Make one change in a transaction of its own; return its name, and how many rows its statements changed."""
     (make,) = random.choices(list(CHANGES), weights=list(CHANGES.values()))
     rows = 0
-    with connection.transaction():
-        rows = make(connection, shop, random)
+    try:
+        with connection.transaction():
+            rows = make(connection, shop, random)
+    except psycopg.Rollback as error:
+        # psycopg lets it out where the connection was lost before the rollback.
+        raise psycopg.OperationalError("the connection was lost") from error
     return make.__name__.replace("_", " "), rows
 
 

@@ -71,7 +71,7 @@ def project_folder(tmp_path: Path, database: Database, index_prefix: str) -> Pro
 def streamed_folder(project_folder: ProjectFolder) -> Iterator[ProjectFolder]:
     """A configuration folder whose connectors the test may deploy; they go at the end."""
     yield project_folder
-    remove_stream(project_folder)
+    remove_stream(project_folder.clients(), project_folder.source_model())
 
 
 @pytest.fixture(scope="module")
@@ -83,4 +83,4 @@ def module_folder(
     with temporary_database(name) as database, temporary_prefix(elasticsearch, name) as prefix:
         folder = ProjectFolder.create(tmp_path_factory.mktemp(name) / "include", database, prefix)
         yield folder, database
-        remove_stream(folder)
+        remove_stream(folder.clients(), folder.source_model())

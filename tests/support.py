@@ -15,8 +15,7 @@ from elasticsearch import Elasticsearch
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from pg2es.adapters import indices
-from pg2es.core.generation import sink_connector
+from pg2es.core.generation import is_sink_of
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.project import load_project
 from pg2es.core.source import Source
@@ -113,7 +112,8 @@ class ProjectFolder:
     def create(cls, folder: Path, database: Database, prefix: str) -> "ProjectFolder":
         """Write platform and source; source, slot, topics and aliases get names of their own."""
         project = cls(folder, database.name, prefix)
-        project.write("platform.yaml", (CHECKOUT / "include" / "platform.yaml").read_text(encoding="utf-8"))
+        if not (folder / "platform.yaml").exists():
+            project.write("platform.yaml", (CHECKOUT / "include" / "platform.yaml").read_text(encoding="utf-8"))
         postgres = {
             "host": "${env:PG2ES_POSTGRES_HOST}",
             "port": "${env:PG2ES_POSTGRES_PORT}",
@@ -125,11 +125,12 @@ class ProjectFolder:
         return project
 
     def write(self, path: str, content: object) -> Path:
-        """Write a file: text as it is, for other content JSON (which is YAML, too)."""
+        """Write a file at once, as others may read it: text as it is, other content as JSON (which is YAML, too)."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content if isinstance(content, str) else json.dumps(content, indent=2), encoding="utf-8")
-        return file
+        part = file.with_name(f"{file.name}.part")
+        part.write_text(content if isinstance(content, str) else json.dumps(content, indent=2), encoding="utf-8")
+        return part.replace(file)
 
     def change(self, path: str, **values: Any) -> None:
         """Change top-level keys of a YAML file."""
@@ -171,20 +172,20 @@ def open_elasticsearch() -> Elasticsearch:
     )
 
 
-def remove_stream(folder: ProjectFolder) -> None:
-    """Take away the connectors and topics of a project, whatever state they are in; the database then has no reader."""
-    clients = folder.clients()
-    for pipeline in clients.project.pipelines.values():
-        for index in indices.list_generations(clients.elasticsearch, pipeline.alias).values():
-            clients.connect.remove(sink_connector(index))
-    clients.connect.remove(folder.source_model().connector)
+def remove_stream(clients: Clients, source: Source) -> None:
+    """Take away the connectors and topics of a source, whatever state they are in; its database then has no reader."""
+    for pipeline in clients.project.pipelines_of(source):
+        for name in clients.connect.list_connectors():
+            if is_sink_of(pipeline.alias, name):
+                clients.connect.remove(name)
+    clients.connect.remove(source.connector)
     with connect("postgres", superuser=True) as session:
-        used = "SELECT FROM pg_replication_slots WHERE database = %s AND active"
+        used = "SELECT FROM pg_replication_slots WHERE slot_name = %s AND active"
         wait_for(
-            lambda: session.execute(used, [folder.source]).fetchone() is None,
+            lambda: session.execute(used, [source.slot]).fetchone() is None,
             timeout_s=60,
-            on_timeout=lambda: AssertionError(f"Debezium still reads database {folder.source}"),
+            on_timeout=lambda: AssertionError(f"Debezium still reads slot {source.slot}"),
         )
-    topics = [topic for topic in clients.kafka.list_topics(timeout=30).topics if folder.source in topic]
+    topics = [topic for topic in clients.kafka.list_topics(timeout=30).topics if source.topic_prefix in topic]
     for future in clients.kafka.delete_topics(topics).values() if topics else ():
         future.result()

@@ -3,6 +3,8 @@
 import logging
 from enum import StrEnum
 
+from airflow.sdk import get_current_context
+
 from pg2es_airflow.notes import write_run_note
 from pg2es_airflow.project import clients
 
@@ -14,14 +16,39 @@ class Action(StrEnum):
 
     DEPLOY = "deploy"
     REMOVE = "remove"
+    REMOVE_ORPHANS = "remove_orphans"
 
 
 def run_action(source: str, action: str) -> list[str]:
-    """Deploy or remove the connectors of a source and return their names."""
+    """Deploy or remove what belongs to a source and return the names."""
     from pg2es.services import connectors
 
     servers = clients()
-    operation = {Action.DEPLOY: connectors.deploy, Action.REMOVE: connectors.remove}[Action(action)]
-    names = operation(servers, servers.project.source(source))
+    model = servers.project.source(source)
+    match Action(action):
+        case Action.DEPLOY:
+            names = connectors.deploy(servers, model)
+        case Action.REMOVE:
+            names = connectors.remove(servers, model)
+        case Action.REMOVE_ORPHANS:
+            names = _remove_orphans(source)
     write_run_note(f"{Action(action).value}: {', '.join(names) or 'nothing to do'}")
     return names
+
+
+def _remove_orphans(source: str) -> list[str]:
+    """Remove what killed runs left; what a reindex that runs now is making is none of it."""
+    from pg2es.services.orphans import find_orphans, remove_orphans
+
+    servers = clients()
+    task = get_current_context()["ti"]
+    removed: list[str] = []
+    for pipeline in servers.project.pipelines_of(servers.project.source(source)):
+        reindex = f"reindex_{pipeline.name}"
+        if task.get_dr_count(dag_id=reindex, states=["running", "queued"]):
+            log.info("%s runs: what belongs to %s stays", reindex, pipeline.name)
+            continue
+        orphans = find_orphans(servers, pipeline)
+        remove_orphans(servers, orphans)
+        removed += orphans.names
+    return removed

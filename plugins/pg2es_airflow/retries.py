@@ -6,8 +6,8 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 DEFAULT_ARGS: dict[str, Any] = {
-    "retries": 5,
-    "retry_delay": timedelta(seconds=10),
+    "retries": 8,  # for some nine minutes
+    "retry_delay": timedelta(seconds=2),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=5),
     "retry_policy": ExceptionRetryPolicy(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ print(json.dumps({{
             "retries": sorted({{task.retries for task in dag.tasks}}),
             "max_active_runs": dag.max_active_runs,
             "catchup": dag.catchup,
+            "scheduled": dag.schedule is not None,
             "doc": bool(dag.doc_md and dag.description),
         }}
         for dag in bag.dags.values()
@@ -52,38 +54,72 @@ def test_files_are_read_without_errors_and_fast(parsed: dict[str, Any]) -> None:
     assert parsed["seconds"] < 2
 
 
-def test_there_is_a_backfill_for_each_pipeline(parsed: dict[str, Any]) -> None:
+def test_every_pipeline_has_its_dags(parsed: dict[str, Any]) -> None:
     pipelines = {file.stem for file in (CHECKOUT / "include" / "pipelines").glob("*.yaml")}
-    assert set(parsed["dags"]) == {"connectors", *(f"backfill_{pipeline}" for pipeline in pipelines)}
+    for_each = {f"{job}_{pipeline}" for job in ("backfill", "reindex", "rollback") for pipeline in pipelines}
+    assert set(parsed["dags"]) == {"connectors", "retire", "schema_watch", *for_each}
 
 
-def test_every_dag_is_documented_and_runs_on_demand_once_at_a_time(parsed: dict[str, Any]) -> None:
+def test_every_dag_is_documented_and_runs_once_at_a_time(parsed: dict[str, Any]) -> None:
     for dag in parsed["dags"].values():
         assert dag["doc"]
         assert dag["max_active_runs"] == 1
         assert dag["catchup"] is False
-        assert dag["retries"] == [5]
+        assert dag["retries"] == [8]
+
+
+def test_only_the_watches_are_scheduled(parsed: dict[str, Any]) -> None:
+    assert {name for name, dag in parsed["dags"].items() if dag["scheduled"]} == {"retire", "schema_watch"}
 
 
 def test_steps_of_a_backfill(parsed: dict[str, Any]) -> None:
     assert parsed["dags"]["backfill_orders"]["tasks"] == {
-        "prepare": ["finish", "plan_chunks"],
-        "plan_chunks": ["copy_chunk", "finish"],
-        "copy_chunk": ["finish"],
-        "finish": [],
+        "prepare": ["finish", "plan_chunks", "start_over"],
+        "plan_chunks": ["copy_chunk", "finish", "start_over"],
+        "copy_chunk": ["finish", "start_over"],
+        "finish": ["done", "start_over"],
+        "done": [],
+        "start_over": [],
     }
+
+
+def test_steps_of_a_reindex_are_in_order(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["reindex_orders"]["tasks"]
+    order = [
+        "plan", "create_generation", "start_stream", "plan_chunks", "copy_chunk", "finish_build", "verify", "smoke",
+        "ask", "approve", "swap", "retire",
+    ]  # fmt: skip
+    assert set(tasks) == {*order, "start_over"}
+    for step, following in pairwise(order):
+        assert following in tasks[step]
+    assert "swap" in tasks["ask"]  # without an approval
 
 
 def test_params_are_checked_by_schemas(parsed: dict[str, Any]) -> None:
     backfill = parsed["dags"]["backfill_orders"]
-    assert backfill["params"] == {"chunks": None, "parallelism": 2}
+    assert backfill["params"] == {"chunks": None, "parallelism": 2, "started_over": False}
     chunks, parallelism = backfill["schemas"]["chunks"], backfill["schemas"]["parallelism"]
     assert (chunks["type"], chunks["minimum"], chunks["maximum"]) == (["null", "integer"], 1, 1000)
     assert (parallelism["type"], parallelism["minimum"], parallelism["maximum"]) == ("integer", 1, 8)
     connectors = parsed["dags"]["connectors"]
     assert connectors["params"] == {"source": "shop", "action": "deploy"}
     assert connectors["schemas"]["source"]["enum"] == ["shop"]
-    assert connectors["schemas"]["action"]["enum"] == ["deploy", "remove"]
+    assert connectors["schemas"]["action"]["enum"] == ["deploy", "remove", "remove_orphans"]
+    reindex = parsed["dags"]["reindex_orders"]
+    assert reindex["params"] == {
+        **backfill["params"],
+        "approval": False,
+        "force": False,
+        "keep_old_for": 24,
+        "take_over_index": False,
+        "verify": "digest",
+    }
+    assert parsed["dags"]["rollback_orders"]["params"] == {"keep_old_for": 24}
+    assert parsed["dags"]["schema_watch"]["schemas"]["pipelines"]["items"]["enum"] == [
+        "customers",
+        "orders",
+        "products",
+    ]
     for dag in parsed["dags"].values():
         for schema in dag["schemas"].values():
             assert schema["title"]

@@ -64,6 +64,39 @@ def test_backfill_and_connectors(dags: "dict[str, DAG]", streamed_folder: Projec
     assert database.fetch("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
 
 
+def test_reindex_and_rollback(dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database) -> None:
+    assert dags["backfill_notes"].test(run_conf={"chunks": 2}).state == "success"
+    clients = streamed_folder.clients()
+    pipeline = clients.project.pipeline("notes")
+    client = clients.elasticsearch
+    first = indices.live_generation(client, pipeline.alias)
+    assert first
+
+    unneeded = dags["reindex_notes"].test()
+    states = {task.task_id: task.state for task in unneeded.get_task_instances()}
+    assert states.pop("plan") == "success"
+    assert set(states.values()) == {"skipped"}
+
+    mapping = {"mappings": {"dynamic": False, "properties": {"note": {"type": "text"}}}}
+    streamed_folder.write("mappings/notes.json", mapping)
+    database.execute("INSERT INTO public.notes VALUES (5000, 'a needle in it')")
+    assert dags["reindex_notes"].test(run_conf={"chunks": 2, "verify": "bytes"}).state == "success"
+    second = indices.live_generation(client, pipeline.alias)
+    assert second is not None
+    assert second > first
+    assert client.count(index=pipeline.alias, query={"match": {"note": "needle"}})["count"] == 1
+
+    assert dags["rollback_notes"].test().state == "success"
+    assert indices.live_generation(client, pipeline.alias) == first
+    assert indices.count_documents(client, pipeline.alias) == 3001  # its sink went on
+    assert dags["rollback_notes"].test(run_conf={"keep_old_for": 0}).state == "success"
+    assert indices.live_generation(client, pipeline.alias) == second
+
+    assert dags["retire"].test().state == "success"
+    assert list(indices.list_generations(client, pipeline.alias).values()) == [second]
+    assert clients.connect.config(sink_connector(first)) is None
+
+
 def test_rejected_documents_fail_the_run_at_its_end(
     dags: "dict[str, DAG]", database: Database, streamed_folder: ProjectFolder
 ) -> None:
@@ -71,7 +104,14 @@ def test_rejected_documents_fail_the_run_at_its_end(
     run = dags["backfill_notes"].test(run_conf={"chunks": 2})
     assert run.state == "failed"
     states = {task.task_id: task.state for task in run.get_task_instances()}
-    assert states == {"prepare": "success", "plan_chunks": "success", "copy_chunk": "success", "finish": "failed"}
+    assert states == {
+        "prepare": "success",
+        "plan_chunks": "success",
+        "copy_chunk": "success",
+        "finish": "failed",
+        "start_over": "skipped",
+        "done": "upstream_failed",
+    }
     clients = streamed_folder.clients()
     index = indices.live_generation(clients.elasticsearch, clients.project.pipeline("notes").alias)
     assert index

@@ -1,8 +1,12 @@
-"""Fixtures of the tests that use the whole stack: the checkout's DAGs, and the sample shop."""
+"""Fixtures of the tests that use the whole stack: the checkout's DAGs, and a configuration folder to change."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
+from elasticsearch import Elasticsearch
 
 from demo.airflow import Airflow
 from demo.data import Sample, ensure_database, load, superuser_access
@@ -10,9 +14,30 @@ from demo.reset import remove_traces
 from pg2es.adapters.postgres import PostgresAccess
 from pg2es.core.project import load_project
 from pg2es.services.clients import Clients
+from stack.launcher import Stack, State
+from tests.e2e.ground import Ground, make_ground
 from tests.support import CHECKOUT
 
 ORDERS = 20_000
+HOW_TO_START = (
+    "rm -rf .stack/include && cp -R include .stack/include && make down && PG2ES_CONFIG=$PWD/.stack/include make up"
+)
+
+
+@pytest.fixture(scope="session")
+def config_folder(stack_environment: dict[str, str]) -> Path:
+    """The configuration folder that Airflow reads; never the checkout's own."""
+    [processor] = [service for service in Stack().status() if service.name == "airflow-dag-processor"]
+    if processor.pid is None or processor.state is not State.RUNNING:
+        pytest.fail("Airflow's DAG processor is not running. Start the stack with `make up`.", pytrace=False)
+    found = psutil.Process(processor.pid).environ().get("PG2ES_CONFIG")
+    if found is None or Path(found).resolve() == CHECKOUT / "include":
+        pytest.fail(
+            f"These tests change pipeline files, and Airflow reads those of the checkout. "
+            f"Let it read a copy: {HOW_TO_START}",
+            pytrace=False,
+        )
+    return Path(found)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +51,7 @@ def airflow(stack_environment: dict[str, str]) -> Airflow:
 
 @pytest.fixture(scope="session")
 def clients(stack_environment: dict[str, str]) -> Clients:
+    """Clients for the files of the shop, which no test changes."""
     return Clients(load_project(CHECKOUT / "include"))
 
 
@@ -41,3 +67,13 @@ def shop(clients: Clients, airflow: Airflow) -> PostgresAccess:
     remove_traces(clients, source, access)
     load(access, Sample(ORDERS))
     return access
+
+
+@pytest.fixture(scope="module")
+def ground(airflow: Airflow, elasticsearch: Elasticsearch, config_folder: Path) -> Iterator[Ground]:
+    """Notes and their authors in a database of their own, filled by a first backfill; see `Ground`.
+
+    For all tests of a module, as it takes half a minute. A test leaves it in order: files, index and rows agree.
+    """
+    with make_ground(airflow, elasticsearch, config_folder) as made:
+        yield made

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
+import psycopg
 
 from demo.airflow import Airflow, Progress, Run, TaskInstance
 from demo.data import connect
 from demo.traffic import Traffic
 from pg2es.adapters.postgres import PostgresAccess
+from pg2es.core.sql import protocol
 from pg2es.services.clients import Clients
 from pg2es.services.compare import compare
 from pg2es.services.generations import require_live_generation
@@ -23,8 +25,8 @@ TIMEOUT_S = 400
 
 COPYING = """\
 SELECT a.client_port FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND a.state <> 'idle'"""
-"""Ports of the sessions that hold a lane and copy a chunk right now."""
+WHERE l.locktype = 'advisory' AND l.granted AND a.wait_event_type = 'Lock'"""
+"""Ports of the sessions that hold a lane and wait for a table in the middle of a copy."""
 
 
 def test_backfill_with_writers_a_killed_worker_and_a_killed_task(
@@ -34,13 +36,13 @@ def test_backfill_with_writers_a_killed_worker_and_a_killed_task(
     deployed = airflow.trigger("connectors", {"source": "shop", "action": "deploy"})
     airflow.wait([deployed], TIMEOUT_S)
 
-    with Traffic(shop, writers=4) as traffic:
+    with Traffic(shop, writers=4) as traffic, _held_lane(shop) as lane:
         run = airflow.trigger("backfill_orders", {"chunks": CHUNKS, "parallelism": 2})
         finished = wait_for(
             lambda: _finished_chunks(airflow, run), timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError("no chunk")
         )
         with _killed_worker():
-            _kill_copying_task(shop)
+            _kill_copying_task(shop, lane)
             airflow.wait([run], TIMEOUT_S)
         traffic.check()
 
@@ -73,13 +75,23 @@ def _killed_worker() -> Iterator[None]:
         stack.start("connect-1")
 
 
-def _kill_copying_task(shop: PostgresAccess) -> None:
-    """End the process of a task that copies a chunk, without warning."""
+@contextmanager
+def _held_lane(shop: PostgresAccess) -> Iterator[psycopg.Connection]:
+    """Hold a lane, so that its chunks cannot all be over before one of them is killed; closing the session frees it."""
+    with connect(shop) as session:
+        session.execute(protocol.LANE_LOCK.replace("$1", "'orders'").replace("$2", "1").encode())
+        yield session
+
+
+def _kill_copying_task(shop: PostgresAccess, lane: psycopg.Connection) -> None:
+    """End, without warning, the process of a task that copies a chunk: it is stopped by a lock on a table it reads."""
 
     def copying() -> int | None:
-        with connect(shop) as connection:
-            ports = {row[0] for row in connection.execute(COPYING.encode()).fetchall()}
+        ports = {row[0] for row in session.execute(COPYING.encode()).fetchall()}
         return next((c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port in ports and c.pid), None)
 
-    pid = wait_for(copying, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError("no chunk is being copied"))
-    os.kill(pid, signal.SIGKILL)
+    with connect(shop) as session, session.transaction():
+        session.execute("LOCK TABLE public.customers IN ACCESS EXCLUSIVE MODE")
+        lane.close()
+        pid = wait_for(copying, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError("no chunk is being copied"))
+        os.kill(pid, signal.SIGKILL)

@@ -63,7 +63,7 @@ def test_elasticsearch_down_is_tried_again_until_it_is_up(airflow: Airflow, shop
         run = airflow.trigger("connectors", DEPLOY)
         task = _wait_for_task(airflow, run, "up_for_retry")
         log = _read_log(airflow, run, task)
-        assert "Elasticsearch cannot be reached while reading the alias" in log
+        assert "Elasticsearch cannot be reached while listing the indices of" in log
         assert "is it up?" in log
     finally:
         stack.start("elasticsearch")

@@ -10,8 +10,9 @@ from pg2es.core.chunks import BlockRange
 from pg2es.core.errors import ElasticsearchUnavailable
 from pg2es.services import refresh
 from pg2es.services.clients import read_tables
-from pg2es.services.generations import Generation, ensure_generation
+from pg2es.services.generations import Generation
 from pg2es.services.refresh import CopyResult, Refresher, Slice, Target
+from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder
 
 ROWS = 20_000
@@ -43,13 +44,6 @@ def slices() -> Iterator[BlockRange]:
     yield BlockRange("public.notes", 10 * SLICE_BLOCKS, None)
 
 
-def make_generation(folder: ProjectFolder) -> Generation:
-    clients = folder.clients()
-    pipeline = clients.project.pipeline("notes")
-    with clients.session(clients.project.source_of(pipeline)) as session:
-        return ensure_generation(clients.elasticsearch, session, read_tables(session, pipeline))
-
-
 @contextmanager
 def at_slice(number: int, action: Callable[[], None]) -> Iterator[Callable[[Slice], None]]:
     """Give a callback that runs `action` once, when that slice was read."""
@@ -66,8 +60,9 @@ def at_slice(number: int, action: Callable[[], None]) -> Iterator[Callable[[Slic
 
 
 def test_a_full_disk_is_named_and_nothing_is_lost_by_it(folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    generation = make_generation(folder)
-    client = folder.clients().elasticsearch
+    clients = folder.clients()
+    client = clients.elasticsearch
+    generation = make_generation(clients, clients.project.pipeline("notes"))
     blocked = "index.blocks.read_only_allow_delete"  # what Elasticsearch sets when a disk passes its flood stage
 
     def block() -> None:

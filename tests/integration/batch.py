@@ -2,28 +2,29 @@
 
 from pg2es.core.pipeline import Pipeline
 from pg2es.services import backfill
-from pg2es.services.clients import Clients, read_tables
+from pg2es.services.clients import Clients
 from pg2es.services.compare import compare
-from pg2es.services.generations import Generation, ensure_generation, require_live_generation
+from pg2es.services.generations import Generation, create_generation, read_recipe, require_live_generation
 
 
 def make_generation(clients: Clients, pipeline: Pipeline) -> Generation:
-    """Make the first generation, which no stream feeds."""
+    """Make a live generation, which no stream feeds."""
     with clients.session(clients.project.source_of(pipeline)) as session:
-        return ensure_generation(clients.elasticsearch, session, read_tables(session, pipeline))
+        return create_generation(clients.elasticsearch, session, pipeline, read_recipe(session, pipeline), live=True)
 
 
 def copy_all(clients: Clients, pipeline: Pipeline, count: int | None = None) -> list[backfill.ChunkResult]:
-    """Plan and copy every chunk, one after the other."""
+    """Plan and copy every chunk into the live generation, one after the other."""
+    index = require_live_generation(clients.elasticsearch, pipeline).index
     chunks = backfill.plan(clients, pipeline, count)
-    return [backfill.copy_chunk(clients, pipeline, chunk, lane=0) for chunk in chunks]
+    return [backfill.copy_chunk(clients, pipeline, index, chunk, lane=0) for chunk in chunks]
 
 
 def run_backfill(clients: Clients, pipeline: Pipeline, count: int | None = None) -> backfill.Summary:
     """Run every step and return the summary, not yet judged."""
     prepared = backfill.prepare(clients, pipeline)
     chunks = backfill.plan(clients, pipeline, count)
-    results = [backfill.copy_chunk(clients, pipeline, chunk, lane=0).to_json() for chunk in chunks]
+    results = [backfill.copy_chunk(clients, pipeline, prepared.index, chunk, lane=0).to_json() for chunk in chunks]
     return backfill.finish(clients, pipeline, prepared, chunks, results)
 
 

@@ -21,9 +21,10 @@ from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.services.clients import Clients, read_tables
 from pg2es.services.fence import take_fence
-from pg2es.services.generations import Generation, ensure_generation
+from pg2es.services.generations import Generation
 from pg2es.services.waiting import wait_for
 from stack.config import load_config
+from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder, connect
 
 TIMEOUT_S = 60
@@ -99,9 +100,7 @@ class SinkHarness:
     @cached_property
     def generation(self) -> Generation:
         """The generation, without a fence at first."""
-        source = self.folder.source_model()
-        with self.clients.session(source) as session:
-            return ensure_generation(self.elasticsearch, session, read_tables(session, self.pipeline))
+        return make_generation(self.clients, self.pipeline)
 
     @cached_property
     def _producer(self) -> Producer:
@@ -137,10 +136,10 @@ class SinkHarness:
             ca_certificate=found["ca_certificate"],
         )
         with self.clients.session(source) as session:
-            tables = read_tables(session, self.pipeline)
+            tables = read_tables(session, self.generation.made_from(self.pipeline))
             version = session.info.server_version
         rendered = render.sink_config(
-            self.pipeline, source, platform, self.index, tables.sql, tables.related, target, version
+            tables.pipeline, source, platform, self.index, tables.sql, tables.related, target, version
         )
         hurry = {"consumer.override.auto.offset.reset": "earliest", "retry.max.ms": "500"}
         return rendered | hurry
@@ -149,7 +148,7 @@ class SinkHarness:
         """Let the sink write once the transactions that run now have ended."""
         with self.clients.session(self.folder.source_model()) as session:
             fence = take_fence(session)
-        indices.write_meta(self.elasticsearch, self.index, self.generation.meta.with_fence(fence))
+        indices.write_meta(self.elasticsearch, self.index, self.generation.meta.with_(fence=fence))
 
     def deploy(self, options: Mapping[str, str | None] | None = None, *, fence: bool = True) -> None:
         """Start the sink, some options changed; None leaves one out."""

@@ -170,7 +170,8 @@ def test_rows_that_come_after_the_plan_are_in_the_last_chunk(
     clients = project_folder.clients()
     chunks = backfill.plan(clients, numbers, 3)
     database.execute("INSERT INTO public.numbers SELECT n, 'late' FROM generate_series(20001, 60000) n")
-    results = [backfill.copy_chunk(clients, numbers, chunk, lane=0) for chunk in chunks]
+    index = require_live_generation(clients.elasticsearch, numbers).index
+    results = [backfill.copy_chunk(clients, numbers, index, chunk, lane=0) for chunk in chunks]
     assert sum(result.rows for result in results) == 60_000
 
 
@@ -179,10 +180,11 @@ def test_a_rewrite_between_plan_and_copy_is_noticed(
     project_folder: ProjectFolder, database: Database, numbers: Pipeline, statement: str
 ) -> None:
     clients = project_folder.clients()
+    index = require_live_generation(clients.elasticsearch, numbers).index
     [chunk] = backfill.plan(clients, numbers, 1)
     database.execute(statement)
-    with pytest.raises(TableRewritten, match=r"public\.numbers was rewritten .* Run the backfill again: it plans anew"):
-        backfill.copy_chunk(clients, numbers, chunk, lane=0)
+    with pytest.raises(TableRewritten, match=r"public\.numbers was rewritten .* Run it again: it plans anew"):
+        backfill.copy_chunk(clients, numbers, index, chunk, lane=0)
 
 
 def test_an_id_that_elasticsearch_cannot_take_is_named(project_folder: ProjectFolder, database: Database) -> None:
@@ -205,27 +207,28 @@ def test_a_rewrite_behind_a_finished_chunk_is_noticed(
 ) -> None:
     clients = project_folder.clients()
     chunks = backfill.plan(clients, numbers, 2)
-    results = [backfill.copy_chunk(clients, numbers, chunk, lane=0).to_json() for chunk in chunks]
-    database.execute("VACUUM FULL public.numbers")
     prepared = backfill.Prepared(require_live_generation(clients.elasticsearch, numbers).index, was_empty=True)
+    results = [backfill.copy_chunk(clients, numbers, prepared.index, chunk, lane=0).to_json() for chunk in chunks]
+    database.execute("VACUUM FULL public.numbers")
     with pytest.raises(TableRewritten):
         backfill.finish(clients, numbers, prepared, chunks, results)
 
 
 def test_a_lane_has_one_chunk_at_a_time(project_folder: ProjectFolder, database: Database, numbers: Pipeline) -> None:
     clients = project_folder.clients()
+    index = require_live_generation(clients.elasticsearch, numbers).index
     first, second = backfill.plan(clients, numbers, 2)[:2]
     source = clients.project.source_of(numbers)
     with clients.session(source) as holder, ThreadPoolExecutor() as pool:
         holder.execute(protocol.LANE_LOCK, [numbers.name, 0])
-        waiting = pool.submit(backfill.copy_chunk, clients, numbers, first, 0)
+        waiting = pool.submit(backfill.copy_chunk, clients, numbers, index, first, 0)
         blocked = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
         wait_for(
             lambda: database.fetch(blocked),
             timeout_s=30,
             on_timeout=lambda: AssertionError("nobody waits for the lane"),
         )
-        assert backfill.copy_chunk(clients, numbers, second, lane=1).rows > 0  # the other lane is free
+        assert backfill.copy_chunk(clients, numbers, index, second, lane=1).rows > 0  # the other lane is free
         assert not waiting.done()
         holder.execute("SELECT pg_advisory_unlock_all()")
         assert waiting.result(60).rows > 0

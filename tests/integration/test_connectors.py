@@ -1,5 +1,8 @@
 """Deploying and removing connectors on real workers."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from pg2es.adapters import indices, kafka
@@ -8,9 +11,17 @@ from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.sql import catalog
 from pg2es.services import connectors
-from pg2es.services.backfill import prepare
+from pg2es.services.backfill import prepare, start_stream
 from pg2es.services.barrier import pass_barrier
-from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.clients import Clients
+from pg2es.services.generations import (
+    Generation,
+    create_generation,
+    read_generation,
+    read_recipe,
+    require_live_generation,
+)
+from pg2es.services.swap import swap
 from pg2es.services.waiting import wait_for
 from tests.support import Database, ProjectFolder, connect
 
@@ -59,18 +70,23 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     assert connectors.deploy(clients, source) == [source.connector, sink]
     assert {name: clients.connect.config(name) for name in (source.connector, sink)} == before
 
-    # Changed files change the connectors: another batch size, and a table that was not captured.
+    # Changed files change the connectors: another batch size, and a table that was not captured. What the generation
+    # is made from changes with its next backfill, not before.
     streamed_folder.change("pipelines/notes.yaml", related=[{"table": "public.tags", "root_key": "note_id"}])
     streamed_folder.change("pipelines/notes.yaml", stream={"batch_roots": 17})
+    changed = streamed_folder.clients().project.pipeline("notes")
     connectors.deploy(streamed_folder.clients(), source)
     config = clients.connect.config(sink)
     assert config
     assert config["batch.roots"] == "17"
+    assert config["topics"] == topic
+    assert _published(database) == ["notes", "tags"]
+    generation = _deploy_all(streamed_folder, changed)
+    config = clients.connect.config(sink)
+    assert config
     assert config["topics"] == f"{topic},{source.topic_of('public.tags')}"
-    published = database.fetch("SELECT tablename FROM pg_publication_tables ORDER BY 1")
-    assert published == [("notes",), ("tags",)]
     database.execute("INSERT INTO public.tags VALUES (1, 7, 'new')")  # leads to a root that no event named
-    pass_barrier(streamed_folder.clients(), pipeline, generation)
+    pass_barrier(streamed_folder.clients(), changed, generation)
     assert indices.count_documents(clients.elasticsearch, generation.index) == 2
 
     # Secrets stay references on their way to the workers.
@@ -90,9 +106,73 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     with pytest.raises(GenerationError, match=r"sink .* is gone, so its index misses changes"):
         connectors.deploy(clients, source)
     old_fence = generation.meta.fence
-    again = _deploy_all(streamed_folder, pipeline)
+    again = _deploy_all(streamed_folder, changed)
     assert again.index == generation.index
     assert int(again.meta.fence or 0) > int(old_fence or 0)
+
+
+def test_each_generation_is_fed_by_its_own_recipe(
+    streamed_folder: ProjectFolder, database: Database, pipeline: Pipeline
+) -> None:
+    source, topics = streamed_folder.source_model(), streamed_folder.source_model().topic_of
+    tags = "(SELECT json_agg(t.tag ORDER BY t.id) FROM public.tags t WHERE t.note_id = root.id) AS tags"
+    tagged: dict[str, Any] = {
+        "document": f"SELECT root.id, root.note, {tags} FROM root",
+        "related": [{"table": "public.tags", "root_key": "note_id"}],
+    }
+    pipeline = streamed_folder.add_pipeline("notes", "public.notes", **tagged)
+    clients = streamed_folder.clients()
+    client = clients.elasticsearch
+    old = _deploy_all(streamed_folder, pipeline)
+    old_sink = sink_connector(old.index)
+    before = clients.connect.config(old_sink)
+
+    # The files say something else now. The live generation stays what it is, and what it needs is still captured.
+    pipeline = streamed_folder.add_pipeline(
+        "notes", "public.notes", document="SELECT id, upper(note) AS loud FROM root"
+    )
+    clients = streamed_folder.clients()
+    assert connectors.deploy(clients, source) == [source.connector, old_sink]
+    assert clients.connect.config(old_sink) == before
+    assert _published(database) == ["notes", "tags"]
+    database.execute("INSERT INTO public.notes VALUES (1, 'a')", "INSERT INTO public.tags VALUES (1, 1, 'x')")
+    pass_barrier(clients, pipeline, old)
+    assert _documents(clients, old) == [{"id": 1, "note": "a", "tags": ["x"]}]
+
+    # Another generation takes its place, and the old one is kept: both are fed, each by its own SQL.
+    with clients.session(source) as session:
+        new = create_generation(client, session, pipeline, read_recipe(session, pipeline), live=False)
+    start_stream(clients, pipeline, new)
+    new = read_generation(client, new.index).remember(client, verified=True)
+    new_sink = sink_connector(new.index)
+    assert swap(clients, pipeline, new.index, timedelta(hours=1)) == old.index
+    assert connectors.deploy(clients, source) == [source.connector, new_sink, old_sink]
+    assert clients.connect.config(old_sink) == before
+    assert (clients.connect.config(new_sink) or {})["topics"] == topics("public.notes")
+    assert _published(database) == ["notes", "tags"]
+    database.execute("INSERT INTO public.notes VALUES (2, 'b')", "INSERT INTO public.tags VALUES (2, 2, 'y')")
+    for generation in (old, new):
+        pass_barrier(clients, pipeline, generation)
+    assert _documents(clients, old) == [{"id": 1, "note": "a", "tags": ["x"]}, {"id": 2, "note": "b", "tags": ["y"]}]
+    assert _documents(clients, new) == [{"id": 2, "loud": "B"}]
+
+    # What the kept one needs goes away: there is no way back then, but the live one must not suffer.
+    database.execute("DROP TABLE public.tags")
+    assert connectors.deploy(clients, source) == [source.connector, new_sink]
+    assert _published(database) == ["notes"]
+    database.execute("INSERT INTO public.notes VALUES (3, 'c')")
+    pass_barrier(clients, pipeline, new)
+    assert _documents(clients, new) == [{"id": 2, "loud": "B"}, {"id": 3, "loud": "C"}]
+
+
+def _published(database: Database) -> list[str]:
+    return [name for (name,) in database.fetch("SELECT tablename FROM pg_publication_tables ORDER BY 1")]
+
+
+def _documents(clients: Clients, generation: Generation) -> list[dict[str, Any]]:
+    """Return the documents by id, without pg2es' mark."""
+    found = clients.elasticsearch.search(index=generation.index, size=100, source_excludes=["_pg2es"])
+    return sorted((hit["_source"] for hit in found["hits"]["hits"]), key=lambda document: int(document["id"]))
 
 
 def test_a_slot_dropped_under_its_connector_is_named(

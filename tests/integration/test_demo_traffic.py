@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from random import Random
 
+import psycopg
 import pytest
 
+from demo import changes
 from demo.changes import CHANGES, Shop
 from demo.data import Sample, connect, load
 from demo.errors import DemoError
 from demo.traffic import Traffic, Writer
 from pg2es.adapters.postgres import PostgresAccess
+from pg2es.core.errors import PostgresUnavailable
 from pg2es.services.waiting import wait_for
 from tests.integration.demo_shop import REFERENCES, empty_shop, fetch_row, fetch_value, read_digests
 
@@ -78,10 +81,21 @@ def test_writers_come_back_after_a_lost_connection(shop: PostgresAccess) -> None
         wait_until(lambda: traffic.rows > before)
 
 
+def test_a_connection_lost_in_a_rollback_is_told_as_lost(shop: PostgresAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change_mind_without_connection(connection: psycopg.Connection, _: Shop, __: Random) -> int:
+        with connection.transaction():
+            fetch_value(shop, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 10000)")
+            raise psycopg.Rollback
+
+    monkeypatch.setattr(changes, "CHANGES", {change_mind_without_connection: 1})
+    with pytest.raises(PostgresUnavailable, match="the connection was lost"), connect(shop) as connection:
+        changes.change(connection, Shop.read(connection, writers=1)[0], Random(1))
+
+
 def test_an_error_of_a_writer_comes_out(shop: PostgresAccess) -> None:
     def let_it_fail() -> None:
         with Traffic(shop, writers=1) as traffic, connect(shop) as connection:
-            connection.execute("DROP TABLE order_items")
+            connection.execute("ALTER TABLE order_items RENAME TO gone")  # locks this table alone: no deadlock
             wait_until(lambda: _has_failed(traffic))
 
     with pytest.raises(DemoError, match=r'traffic on .* has ended: relation "order_items" does not exist'):

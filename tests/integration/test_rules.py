@@ -41,7 +41,7 @@ class Pieces:
         self.generation = make_generation(self.clients, self.pipeline)
 
     def target(self, session: Session, *, epoch: int = 0) -> Target:
-        meta = replace(self.generation.meta, epoch=epoch)
+        meta = self.generation.meta.with_(epoch=epoch)
         return Target(self.generation.index, meta, read_tables(session, self.pipeline).sql)
 
     def refresher(self, session: Session, *, epoch: int = 0) -> Refresher:
@@ -296,7 +296,7 @@ def test_rule_11_the_parts_of_a_document_are_of_one_moment(project_folder: Proje
 
 
 def test_rule_12_another_database_stops_every_writer(pieces: Pieces, session: Session) -> None:
-    meta = replace(pieces.generation.meta, system_identifier="7000000000000000001")
+    meta = pieces.generation.meta.with_(system_identifier="7000000000000000001")
     target = replace(pieces.target(session), meta=meta)
     with pytest.raises(IdentityMismatch, match="Nothing was written; build a new generation"):
         Refresher(session, pieces.clients.elasticsearch, target)
@@ -304,7 +304,7 @@ def test_rule_12_another_database_stops_every_writer(pieces: Pieces, session: Se
     pieces.clients.elasticsearch.indices.put_mapping(index=pieces.generation.index, meta=meta.to_mapping())
     [chunk] = backfill.plan(pieces.clients, pieces.pipeline, 1)
     with pytest.raises(IdentityMismatch, match=r"made from PostgreSQL 7000000000000000001 \(timeline 1\)"):
-        backfill.copy_chunk(pieces.clients, pieces.pipeline, chunk, lane=0)
+        backfill.copy_chunk(pieces.clients, pieces.pipeline, pieces.generation.index, chunk, lane=0)
     assert not pieces.exists(1)
 
 

@@ -1,7 +1,6 @@
 """What the sink does when something is wrong: wait, tell, or stop, and lose nothing."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -145,7 +144,7 @@ def test_nothing_is_written_before_the_fence(sink: SinkHarness) -> None:
 def test_another_database_stops_the_task(sink: SinkHarness) -> None:
     sink.set_fence()
     meta = indices.read_meta(sink.elasticsearch, sink.index)
-    indices.write_meta(sink.elasticsearch, sink.index, replace(meta, system_identifier="1"))
+    indices.write_meta(sink.elasticsearch, sink.index, meta.with_(system_identifier="1"))
     sink.deploy(fence=False)
     cause = sink.wait_until_failed()
     assert "was filled from database 1 on timeline 1" in cause

@@ -122,6 +122,17 @@ class TestSameBytesOnEveryPath:
             assert is_intact(source.encode())
             assert not is_intact(source.encode()[:-1] + b" }"), identifier
 
+    def test_digests_are_summed_and_listed_as_marks_have_them(self, things: Database, session: Session) -> None:
+        sql = sql_for(session, "public.things")
+        found = compared(session, sql)
+        marks = {identifier: json.loads(source)["_pg2es"] for identifier, (_, source) in found.items()}
+        listed = {row[1]: row for row in session.execute(sql.list_digests([bucket for bucket, _ in found.values()]))}
+        assert listed == {i: (mark["bucket"], i, mark["d0"], mark["d1"]) for i, mark in marks.items()}
+        assert sorted(session.execute(sql.sum_digests())) == sorted(
+            (mark["bucket"], 1, mark["d0"], mark["d1"]) for mark in marks.values()
+        )
+        assert session.execute(sql.list_digests([])).fetchall() == []
+
     def test_nulls_are_left_out_at_every_depth_but_not_from_arrays(self, things: Database, session: Session) -> None:
         documents = by_keys(session, sql_for(session, "public.things"), [("2",), ("3",), ("4",)])
         assert json.loads(documents["2"][1])["list"] == [1, None, 3]

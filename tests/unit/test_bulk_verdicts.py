@@ -17,7 +17,6 @@ from pg2es.adapters.elasticsearch import Verdict, judge
         (403, "cluster_block_exception", Verdict.AGAIN),
         (400, "index_closed_exception", Verdict.AGAIN),
         (400, "document_parsing_exception", Verdict.REJECTED),
-        (403, "security_exception", Verdict.REJECTED),
     ],
 )
 def test_every_item_is_judged_by_its_status_and_by_what_its_error_concerns(

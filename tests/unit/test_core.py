@@ -2,25 +2,40 @@
 
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pg2es.core import generation
 from pg2es.core.chunks import MAX_CHUNKS, BlockRange, Chunk, Relation, plan_chunks
 from pg2es.core.connectors import masked, start_offsets
-from pg2es.core.digest import digest, is_intact
-from pg2es.core.drift import Drift, classify, key_of_id
-from pg2es.core.errors import CatalogError, GenerationError
+from pg2es.core.digest import BROKEN, digest, is_intact
+from pg2es.core.drift import Drift, classify, classify_digests, key_of_id
+from pg2es.core.errors import CatalogError, FormatMismatch, GenerationError
 from pg2es.core.findings import count_errors, error, info, warning
-from pg2es.core.generation import Meta, fingerprint, generation_name, generation_number, index_body, sink_connector
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.generation import (
+    FORMAT,
+    Meta,
+    Recipe,
+    generation_name,
+    generation_number,
+    index_body,
+    is_scratch_of,
+    is_sink_of,
+    scratch_name,
+    sink_connector,
+)
+from pg2es.core.pipeline import Related
 from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
 from pg2es.core.table import Column, Key, ReplicaIdentity, Table, key_of
 
-PIPELINE = Pipeline(name="orders", source="shop", table="public.orders", mapping={})
-META = Meta("orders", "shop", "f", epoch=0, system_identifier="7", timeline=1)
+RECIPE = Recipe(
+    table="public.orders", key=("id",), document="SELECT id FROM root", columns=(("id", "int8"),), mapping={}
+)
+META = Meta(pipeline="orders", source="shop", recipe=RECIPE, epoch=0, system_identifier="7", timeline=1)
 
 relations = st.lists(
     st.builds(Relation, st.uuids().map(str), blocks=st.integers(0, 100_000), filenode=st.integers(1, 2**32)),
@@ -96,6 +111,14 @@ class TestDrift:
         assert classify(ours, ours.replace(b'"a":1', b'"a":2')) is Drift.ALTERED
         assert classify(None, b'{"a":2}') is Drift.ALTERED
 
+    def test_kinds_by_digest(self) -> None:
+        assert classify_digests((1, 2), (1, 2)) is None
+        assert classify_digests((1, 2), None) is Drift.MISSING
+        assert classify_digests(None, (1, 2)) is Drift.EXTRA
+        assert classify_digests((1, 2), (1, 3)) is Drift.STALE
+        assert classify_digests((1, 2), BROKEN) is Drift.ALTERED
+        assert classify_digests(None, BROKEN) is Drift.ALTERED
+
     @given(st.lists(st.text(), min_size=2, max_size=4))
     def test_an_id_leads_back_to_its_key(self, values: list[str]) -> None:
         key = Key(tuple(Column(f"k{number}", "text", not_null=True) for number in range(len(values))))
@@ -114,11 +137,19 @@ class TestGeneration:
 
     @pytest.mark.parametrize("fence", [None, "12345"])
     def test_meta_goes_through_the_mapping(self, fence: str | None) -> None:
-        meta = META.with_fence(fence)
+        # What is null in a mapping file stays so, or the files would differ from the index for ever.
+        mapped = {"settings": {"refresh_interval": None}, "mappings": {"properties": {"a": {"null_value": None}}}}
+        kept = META.with_(
+            recipe=RECIPE.model_copy(update={"mapping": mapped}),
+            replaced_at=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
+            keep_until=datetime(2025, 1, 3, 3, 4, 5, tzinfo=UTC),
+        )
+        assert Meta.from_mapping("orders-000001", json.loads(json.dumps(kept.to_mapping()))) == kept
+        meta = META.with_(fence=fence)
         mapping = json.loads(json.dumps(meta.to_mapping()))
         assert ("fence" in mapping["pg2es"]) is (fence is not None)
         assert Meta.from_mapping("orders-000001", mapping) == meta
-        assert meta.with_fence(None) == META
+        assert meta.with_(fence=None) == META
 
     @pytest.mark.parametrize(
         ("mapping", "sentence"),
@@ -132,41 +163,63 @@ class TestGeneration:
         with pytest.raises(GenerationError, match=sentence):
             Meta.from_mapping("orders-000001", mapping)
 
+    def test_an_index_of_another_format_has_an_error_of_its_own(self) -> None:
+        with pytest.raises(FormatMismatch):
+            Meta.from_mapping("orders-000001", {"pg2es": {"format": FORMAT + 1, "unheard": "of"}})
+
     @pytest.mark.parametrize(
         "changes",
         [
-            {"document": "SELECT id FROM root"},
+            {"document": "SELECT id + 1 AS id FROM root"},
             {"mapping": {"mappings": {"dynamic": False}}},
             {"mapping": {"settings": {"analysis": {}}}},
-            {"key": ("id",)},
+            {"key": ("id", "region")},
             {"table": "public.other"},
+            {"columns": (("id", "int4"),)},
+            {"columns": (("id", "int8"), ("note", "text"))},
+            {"related": (Related(table="public.items", root_key=("order_id",)),)},
         ],
     )
-    def test_what_changes_a_fingerprint(self, changes: dict[str, Any]) -> None:
-        assert fingerprint(PIPELINE, []) != fingerprint(PIPELINE.model_copy(update=changes), [])
-        assert fingerprint(PIPELINE, [("id", "int8")]) != fingerprint(PIPELINE, [("id", "int4")])
+    def test_what_changes_a_fingerprint(self, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        assert RECIPE.fingerprint != RECIPE.model_copy(update=changes).fingerprint
+        before = RECIPE.fingerprint
+        monkeypatch.setattr(generation, "FORMAT", FORMAT + 1)
+        assert before != RECIPE.fingerprint
 
     def test_what_does_not(self) -> None:
-        other = Pipeline(
-            name="orders", source="shop", table="public.orders", mapping={}, alias="other",
-            backfill={"chunks": 3}, max_document_bytes=5000,
-        )  # fmt: skip
-        assert fingerprint(PIPELINE, []) == fingerprint(other, [])
+        mapping = {"settings": {"a": 1, "b": 2}, "mappings": {"dynamic": False}}
+        turned = {"mappings": {"dynamic": False}, "settings": {"b": 2, "a": 1}}
+        one, other = (RECIPE.model_copy(update={"mapping": found}) for found in (mapping, turned))
+        assert one.fingerprint == other.fingerprint
+        assert Recipe.model_validate(json.loads(one.model_dump_json())).fingerprint == one.fingerprint
 
     def test_the_body_of_an_index(self) -> None:
         mapping = {
             "settings": {"number_of_shards": 3, "index": {"refresh_interval": "5s"}, "index.gc_deletes": "2h"},
             "mappings": {"dynamic": False, "properties": {"id": {"type": "long"}}},
         }
-        body = index_body(PIPELINE.model_copy(update={"mapping": mapping}), META)
+        meta = META.with_(recipe=RECIPE.model_copy(update={"mapping": mapping}))
+        body = index_body(meta)
         assert body["settings"] == {
             "index.gc_deletes": "2h",
             "index.number_of_shards": 3,
             "index.refresh_interval": "5s",
         }
         assert set(body["mappings"]["properties"]) == {"_pg2es", "id"}
-        assert body["mappings"]["_meta"] == META.to_mapping()
-        assert index_body(PIPELINE, META)["settings"] == {"index.gc_deletes": "1h"}
+        assert body["mappings"]["_meta"] == meta.to_mapping()
+        assert index_body(META)["settings"] == {"index.gc_deletes": "1h"}
+
+    def test_names_of_what_only_tries_something_out(self) -> None:
+        name = scratch_name("orders", "0123456789ab")
+        assert is_scratch_of("orders", name)
+        assert not is_scratch_of("orders-eu", name)
+        assert not is_scratch_of("orders", "orders-scratch-000001")
+        assert generation_number("orders", name) is None
+
+    def test_sinks_are_told_by_their_names(self) -> None:
+        assert is_sink_of("orders", "pg2es-sink-orders-000002")
+        for other in ("pg2es-sink-orders-eu-000002", "orders-000002", "pg2es-source-orders", "pg2es-sink-orders"):
+            assert not is_sink_of("orders", other)
 
 
 class TestIdentifiers:

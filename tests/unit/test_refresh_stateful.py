@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from pg2es.adapters.postgres import translate_errors
 from pg2es.core.chunks import BlockRange
 from pg2es.core.errors import TransientError
-from pg2es.core.generation import Meta
+from pg2es.core.generation import Meta, Recipe
 from pg2es.services import refresh
 from pg2es.services.refresh import Refresher, Target
 from tests.unit.refresh_world import (
@@ -34,8 +34,9 @@ from tests.unit.refresh_world import (
 
 KEYS = (1, 2)
 BLOCKS = 2
+RECIPE = Recipe(table="public.t", key=("id",), document="SELECT id FROM root", columns=(("id", "int8"),), mapping={})
 META = Meta(
-    pipeline="t", source="world", fingerprint="", epoch=0, system_identifier="1", timeline=1, fence="0"
+    pipeline="t", source="world", recipe=RECIPE, epoch=0, system_identifier="1", timeline=1, fence="0"
 )  # fmt: skip
 MANY_STEPS = 1_000
 MANY_WRITERS = 6

@@ -20,15 +20,23 @@ class Stored(NamedTuple):
     source: bytes
 
 
-class _Hit(msgspec.Struct):
+class Hit(msgspec.Struct):
+    """One document of an answer."""
+
     id: str = msgspec.field(name="_id")
     source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b"{}"))
+    fields: dict[str, list[int]] = {}
     sort: list[int] = []
     found: bool = True
 
+    @property
+    def bucket(self) -> int | None:
+        """The bucket that a scan sorted it by."""
+        return None if self.sort[0] == _NO_BUCKET else self.sort[0]
+
 
 class _Hits(msgspec.Struct):
-    hits: list[_Hit]
+    hits: list[Hit]
 
 
 class _Page(msgspec.Struct):
@@ -38,7 +46,7 @@ class _Page(msgspec.Struct):
 
 
 class _Docs(msgspec.Struct):
-    docs: list[_Hit]
+    docs: list[Hit]
 
 
 _NO_BUCKET = 2**63 - 1  # Elasticsearch's sort value for a document that lacks the field
@@ -46,13 +54,20 @@ _NO_BUCKET = 2**63 - 1  # Elasticsearch's sort value for a document that lacks t
 
 def scan_by_bucket(client: Client, index: str) -> Iterator[Stored]:
     """Give every searchable document, ordered by bucket; those without one come last."""
+    for hit in scan(client, index, PAGE):
+        yield Stored(hit.bucket, hit.id, bytes(hit.source))
+
+
+def scan(client: Client, index: str, page_size: int, **search: object) -> Iterator[Hit]:
+    """Give every hit of a search, ordered by bucket; those without one come last."""
     with translate_errors(f"reading {index}"):
         pit = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body["id"]
     after: list[int] | None = None
     try:
         while True:
             request = {
-                "size": PAGE,
+                **search,
+                "size": page_size,
                 "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
                 "sort": [{"_pg2es.bucket": {"order": "asc", "missing": "_last"}}],
                 "track_total_hits": False,
@@ -63,10 +78,8 @@ def scan_by_bucket(client: Client, index: str) -> Iterator[Stored]:
             if page.timed_out:
                 raise ElasticsearchUnavailable(f"Elasticsearch answered only a part of a search in {index}")
             pit = page.pit_id
-            for hit in page.hits.hits:
-                bucket = None if hit.sort[0] == _NO_BUCKET else hit.sort[0]
-                yield Stored(bucket, hit.id, bytes(hit.source))
-            if len(page.hits.hits) < PAGE:
+            yield from page.hits.hits
+            if len(page.hits.hits) < page_size:
                 return
             after = page.hits.hits[-1].sort
     finally:

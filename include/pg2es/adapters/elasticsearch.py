@@ -180,6 +180,8 @@ def _judge(item: dict[str, Any], outcome: BulkOutcome) -> None:
     reason = error.get("reason", "") + (f" ({cause})" if cause else "")
     if error_type == "index_not_found_exception":
         raise GenerationError(f"{reason}: the generation was removed while it was written. Run the backfill again.")
+    if error_type == "security_exception":
+        raise AccessDenied(f"Elasticsearch forbids writing: {reason}. Give the user's role the right.")
     match judge(item["status"], error_type):
         case Verdict.WRITTEN:
             outcome.written += 1

@@ -1,7 +1,7 @@
 """The command `pg2es`.
 
-Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, drift of `verify`), 2 the command
-could not do its work.
+Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, a difference of `plan`, drift of
+`verify`), 2 the command could not do its work, or a pipeline cannot.
 """
 
 import sys
@@ -89,6 +89,20 @@ def verify(
 
     if not verify(load(context.obj), pipeline, ids):
         raise typer.Exit(FOUND)
+
+
+@app.command()
+def plan(
+    context: typer.Context,
+    pipelines: Annotated[list[str] | None, typer.Argument(help="Pipelines; all by default.")] = None,
+) -> None:
+    """Say what changed files and tables mean for the index: nothing, in place, a reindex, or that it is broken."""
+    from pg2es.cli.plan import plan
+    from pg2es.core.plan import Verdict
+
+    worst = plan(load(context.obj), pipelines or [])
+    if worst is not Verdict.NOTHING:
+        raise typer.Exit(FAILED if worst is Verdict.BROKEN else FOUND)
 
 
 @app.command()

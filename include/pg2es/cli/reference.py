@@ -212,12 +212,21 @@ def _scalar(schema: Schema, root: Schema) -> str:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if schema.get("format") == "reference":
         return "reference"
-    kinds = {"string": "text", "integer": "number", "object": "mapping", "array": "text, or a list of them"}
+    kinds = {
+        "string": "text",
+        "integer": "number",
+        "number": "number",
+        "boolean": "`true` or `false`",
+        "object": "mapping",
+        "array": "text, or a list of them",
+    }
     kind = kinds[schema["type"]]
     if "minimum" in schema and "maximum" in schema:
         return f"{kind}, {schema['minimum']:,} to {schema['maximum']:,}"
     if "minimum" in schema:
         return f"{kind}, at least {schema['minimum']:,}"
+    if "exclusiveMinimum" in schema:
+        return f"{kind} above {schema['exclusiveMinimum']:,g}"
     return kind
 
 
@@ -225,7 +234,7 @@ def _default(field: Schema) -> str:
     default = field.get("default")
     if default is None or default == "" or isinstance(default, (dict, list)):
         return ""
-    return f"`{default}`"
+    return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"
 
 
 def _split_default(description: str) -> tuple[str, str]:

@@ -2,11 +2,29 @@
 
 import hashlib
 import re
+from typing import NamedTuple
+
+Digest = tuple[int, int]
+"""The two 31-bit halves."""
+
+BROKEN: Digest = (-1, -1)
+"""Stands for the digest in a mark that is none any more; no document has it."""
 
 _MARK = re.compile(rb'\{"_pg2es":\{"d0":(\d+),"d1":(\d+),"bucket":(\d+)\}[,}]')
 
 
-def digest(document: bytes) -> tuple[int, int]:
+class Sums(NamedTuple):
+    """Of the documents of a bucket: how many, and the sums of both halves of their digests.
+
+    Elasticsearch sums in doubles: below 2^22 documents of 31 bits each that is exact.
+    """
+
+    documents: int
+    d0: int
+    d1: int
+
+
+def digest(document: bytes) -> Digest:
     """Return the two 31-bit halves of the digest of a document's bytes."""
     number = int.from_bytes(hashlib.sha256(document).digest()[:8], "big")
     return (number >> 33) & 0x7FFFFFFF, number & 0x7FFFFFFF

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pg2es.core.digest import is_intact
+from pg2es.core.digest import BROKEN, Digest, is_intact
 from pg2es.core.table import Key
 
 
@@ -24,6 +24,17 @@ def classify(expected: bytes | None, stored: bytes | None) -> Drift | None:
     if stored is None:
         return Drift.MISSING
     if not is_intact(stored):
+        return Drift.ALTERED
+    return Drift.EXTRA if expected is None else Drift.STALE
+
+
+def classify_digests(expected: Digest | None, stored: Digest | None) -> Drift | None:
+    """Return how a document differs as far as digests tell: what somebody altered may look like another kind."""
+    if expected == stored:
+        return None
+    if stored is None:
+        return Drift.MISSING
+    if stored == BROKEN:
         return Drift.ALTERED
     return Drift.EXTRA if expected is None else Drift.STALE
 

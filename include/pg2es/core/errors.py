@@ -13,9 +13,13 @@
         ├── CatalogError          a table, column or key is not as the pipeline needs it
         ├── ConnectorError        Kafka Connect refuses a config, or a connector fails
         ├── GenerationError       the index or its alias is not what the pipeline expects
+        │   └── FormatMismatch    another version of pg2es made the index
         ├── IdentityMismatch      another database than the one that the index was made from
-        ├── TableRewritten        rows moved while they were read: plan the chunks again
+        ├── PlanOutdated          what a run was planned for has changed meanwhile: plan again
+        │   ├── TableRewritten    rows moved while they were read
+        │   └── SchemaChanged     document SQL, mapping or the tables' columns are others
         ├── DocumentsRejected     Elasticsearch refuses documents for what they contain
+        ├── SmokeTestFailed       a query of the pipeline file finds less than it should
         └── DriftFound            the two sides differ
 
 The message of each is one sentence or two: what is wrong, where, and what to do. Only the callers at the very outside
@@ -95,6 +99,13 @@ class GenerationError(PermanentError):
     """The index or its alias is not what the pipeline expects."""
 
 
+class FormatMismatch(GenerationError):
+    """Another version of pg2es made the index."""
+
+    def __init__(self, index: str, found: object, expected: int) -> None:
+        super().__init__(f"Index {index} has pg2es format {found}, this version writes {expected}: reindex.")
+
+
 class IdentityMismatch(PermanentError):
     """The database is not the one that the index was made from (refresh protocol, rule 12)."""
 
@@ -105,13 +116,27 @@ class IdentityMismatch(PermanentError):
         )
 
 
-class TableRewritten(PermanentError):
+class PlanOutdated(PermanentError):
+    """What a run was planned for has changed meanwhile; the run has to begin again with its plan."""
+
+
+class TableRewritten(PlanOutdated):
     """A table was rewritten (VACUUM FULL, CLUSTER, some ALTER TABLE) while chunks of it were read (rule 10)."""
 
     def __init__(self, relation: str) -> None:
         super().__init__(
             f"Table {relation} was rewritten (VACUUM FULL, CLUSTER, TRUNCATE or a rewriting ALTER TABLE) since its "
-            f"chunks were planned, so rows may have moved past the reader. Run the backfill again: it plans anew."
+            f"chunks were planned, so rows may have moved past the reader. Run it again: it plans anew."
+        )
+
+
+class SchemaChanged(PlanOutdated):
+    """The files, or the columns that the document SQL returns, are no longer those of the generation being filled."""
+
+    def __init__(self, pipeline: str, index: str, what: str) -> None:
+        super().__init__(
+            f"Pipeline {pipeline} changed while {index} was filled ({what}). What was read so far is outdated. "
+            f"Run it again: it plans anew."
         )
 
 
@@ -121,3 +146,7 @@ class DocumentsRejected(PermanentError):
 
 class DriftFound(PermanentError):
     """Elasticsearch and PostgreSQL differ."""
+
+
+class SmokeTestFailed(PermanentError):
+    """A query of the pipeline file finds less in a new generation than it should."""

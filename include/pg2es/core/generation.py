@@ -3,11 +3,15 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from pg2es.core.errors import GenerationError
-from pg2es.core.pipeline import Pipeline
+from pydantic import ValidationError
+
+from pg2es.core.errors import FormatMismatch, GenerationError
+from pg2es.core.files import FileModel
+from pg2es.core.pipeline import Related
 
 FORMAT = 1
 """Version of what pg2es writes: the mark of a document, the digest, the id, `_meta`."""
@@ -36,17 +40,52 @@ class Identity:
         return f"{self.system_identifier} (timeline {self.timeline})"
 
 
-@dataclass(frozen=True)
-class Meta:
-    """What a generation remembers. `fence` is the transaction id X of the start fence, None until it is fixed."""
+class Recipe(FileModel):
+    """What a generation is made from; another recipe may need another generation (`core/plan.py` decides).
+
+    `document` is always written out: `SELECT *` would mean something else after an ALTER TABLE. `columns` are the names
+    and types of the document's columns.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    document: str
+    columns: tuple[tuple[str, str], ...]
+    mapping: dict[str, Any]
+    related: tuple[Related, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the recipe and of the pg2es format: equal recipes make equal documents."""
+        content = {"format": FORMAT, **self.model_dump(mode="json")}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Index settings under their full dotted names, that of pg2es included where the mapping file has none."""
+        return {"index.gc_deletes": GC_DELETES, **_flatten(self.mapping.get("settings", {}))}
+
+
+class Meta(FileModel):
+    """What a generation remembers.
+
+    `fence` is the transaction id X of the start fence, None until it is fixed. `filled`: a backfill has gone through
+    since the recipe last changed. `verified`: compared with PostgreSQL before it went live. `revision` counts the
+    changes of the recipe. `replaced_at` and `keep_until` are written when another generation takes its place.
+    """
 
     pipeline: str
     source: str
-    fingerprint: str
+    recipe: Recipe
     epoch: int
     system_identifier: str
     timeline: int
     fence: str | None = None
+    filled: bool = False
+    verified: bool = False
+    revision: int = 0
+    replaced_at: datetime | None = None
+    keep_until: datetime | None = None
     format: int = FORMAT
 
     @property
@@ -54,17 +93,17 @@ class Meta:
         """The database that the generation was made from."""
         return Identity(self.system_identifier, self.timeline)
 
-    def with_fence(self, fence: str | None) -> "Meta":
-        """Return a copy with this start fence; None: the stream has no position yet."""
-        return replace(self, fence=fence)
+    def with_(self, **changes: Any) -> "Meta":
+        """Return a copy with these fields changed."""
+        return self.model_copy(update=changes)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the `_meta` object of the index mapping."""
-        return {"pg2es": {name: value for name, value in asdict(self).items() if value is not None}}
+        return {"pg2es": self.model_dump(mode="json", exclude_none=True)}
 
     @classmethod
     def from_mapping(cls, index: str, meta: dict[str, Any] | None) -> "Meta":
-        """Return what `_meta` says; GenerationError when pg2es did not make the index."""
+        """Return what `_meta` says; GenerationError when pg2es did not make the index, FormatMismatch for another."""
         values = (meta or {}).get("pg2es")
         if not isinstance(values, dict):
             raise GenerationError(
@@ -72,10 +111,16 @@ class Meta:
                 f"Give the pipeline another alias, or remove the index."
             )
         if values.get("format") != FORMAT:
+            raise FormatMismatch(index, values.get("format"), FORMAT)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
             raise GenerationError(
-                f"Index {index} has pg2es format {values.get('format')}, this version writes {FORMAT}: reindex."
-            )
-        return cls(**values)
+                f"The _meta.pg2es of index {index} is damaged ({key}: {first['msg']}). "
+                f"Somebody else wrote there: remove the index and run the backfill."
+            ) from None
 
 
 def generation_name(alias: str, number: int) -> str:
@@ -89,6 +134,16 @@ def generation_number(alias: str, index: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def scratch_name(alias: str, suffix: str) -> str:
+    """Return the name of an index that only tries something out."""
+    return f"{alias}-scratch-{suffix}"
+
+
+def is_scratch_of(alias: str, index: str) -> bool:
+    """Return whether an index was made to try something out for the alias, and left by a process that was killed."""
+    return re.fullmatch(re.escape(alias) + r"-scratch-[0-9a-f]{12}", index) is not None
+
+
 def sink_connector(generation: str) -> str:
     """Return the name of the sink connector that feeds a generation."""
     return f"pg2es-sink-{generation}"
@@ -96,28 +151,14 @@ def sink_connector(generation: str) -> str:
 
 def is_sink_of(alias: str, connector: str) -> bool:
     """Return whether a connector feeds a generation of the alias, be its index there or not."""
-    return generation_number(alias, connector.removeprefix(sink_connector(""))) is not None
+    return generation_number(sink_connector(alias), connector) is not None
 
 
-def fingerprint(pipeline: Pipeline, document_columns: list[tuple[str, str]]) -> str:
-    """Hash of what makes a generation incompatible with the pipeline: columns, mapping, settings, key, format."""
-    content = {
-        "format": FORMAT,
-        "columns": document_columns,
-        "mapping": pipeline.mapping,
-        "table": pipeline.table,
-        "key": pipeline.key,
-        "document": pipeline.document,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def index_body(pipeline: Pipeline, meta: Meta) -> dict[str, Any]:
-    """Return settings and mappings of a new generation: those of the pipeline, and what pg2es adds."""
-    mappings = dict(pipeline.mapping.get("mappings", {}))
-    settings = dict(pipeline.mapping.get("settings", {}))
+def index_body(meta: Meta) -> dict[str, Any]:
+    """Return settings and mappings of a generation: those of its recipe, and what pg2es adds."""
+    mappings = meta.recipe.mapping.get("mappings", {})
     return {
-        "settings": {"index.gc_deletes": GC_DELETES, **_with_prefix(settings)},
+        "settings": meta.recipe.settings,
         "mappings": {
             **mappings,
             "properties": {"_pg2es": MARK_MAPPING, **mappings.get("properties", {})},
@@ -126,7 +167,15 @@ def index_body(pipeline: Pipeline, meta: Meta) -> dict[str, Any]:
     }
 
 
-def _with_prefix(settings: dict[str, Any]) -> dict[str, Any]:
-    """Write `index: {...}` and bare names alike, so that nothing stands there twice."""
-    flat = {**{name: value for name, value in settings.items() if name != "index"}, **settings.get("index", {})}
-    return {name if name.startswith("index.") else f"index.{name}": value for name, value in flat.items()}
+def _flatten(settings: dict[str, Any], prefix: str = "index.") -> dict[str, Any]:
+    """Write nested objects as dotted names, so that `index: {...}`, bare and dotted names are alike."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        path = prefix + name.removeprefix("index.")
+        if name == "index" and isinstance(value, dict):
+            flat |= _flatten(value)
+        elif isinstance(value, dict):
+            flat |= _flatten(value, f"{path}.")
+        else:
+            flat[path] = value
+    return flat

@@ -1,5 +1,6 @@
 """A pipeline: one root table, its document SQL, one alias."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
@@ -81,6 +82,42 @@ class StreamSettings(FileModel):
     batch_roots: int = Field(default=2_000, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
 
 
+class OnSchemaChange(StrEnum):
+    """What the schema watch does when a pipeline needs a new generation."""
+
+    REINDEX = "reindex"
+    REPORT = "report"
+
+
+class Verification(StrEnum):
+    """How a new generation is compared with PostgreSQL before it goes live."""
+
+    DIGEST = "digest"
+    BYTES = "bytes"
+
+
+class ReindexSettings(FileModel):
+    """Defaults of the reindex DAG's Params."""
+
+    verify: Verification = Field(
+        default=Verification.DIGEST,
+        description="`digest` compares sums over all documents and looks into what differs; "
+        "`bytes` compares every document byte for byte.",
+    )
+    approval: bool = Field(default=False, description="Somebody has to approve before the alias is swapped.")
+    approval_timeout_h: float = Field(default=24, gt=0, description="Hours to wait for the approval; then it fails.")
+    keep_old_h: float = Field(
+        default=24, ge=0, description="Hours that the replaced generation is kept up to date for a rollback."
+    )
+
+
+class SmokeQuery(FileModel):
+    """A query that has to find something in a new generation before it goes live."""
+
+    query: dict[str, Any] = Field(description="A query of Elasticsearch's query DSL.")
+    at_least: int = Field(default=1, ge=0, description="How many documents it has to find.")
+
+
 class Pipeline(FileModel):
     """One root table → one alias."""
 
@@ -108,6 +145,14 @@ class Pipeline(FileModel):
         default_factory=BackfillSettings, description="How the backfill divides the work."
     )
     stream: StreamSettings = Field(default_factory=StreamSettings, description="How the sink works.")
+    on_schema_change: OnSchemaChange = Field(
+        default=OnSchemaChange.REPORT,
+        description="What the schema watch does when a new generation is needed: run the reindex DAG, or report it.",
+    )
+    reindex: ReindexSettings = Field(default_factory=ReindexSettings, description="How a new generation is made.")
+    smoke: tuple[SmokeQuery, ...] = Field(
+        default=(), description="Queries that a new generation has to answer before it goes live."
+    )
     max_document_bytes: int = Field(
         default=10 * 1024 * 1024,
         ge=1024,

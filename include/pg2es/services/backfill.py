@@ -9,7 +9,7 @@ later wins, by version.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,22 +17,31 @@ from pg2es.adapters import indices
 from pg2es.adapters.catalog import read_filenode, read_relations
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
 from pg2es.core.chunks import BlockRange, Chunk, plan_chunks
-from pg2es.core.errors import DocumentsRejected, DriftFound, TableRewritten
+from pg2es.core.errors import (
+    DocumentsRejected,
+    DriftFound,
+    GenerationError,
+    PermanentError,
+    PlanOutdated,
+    TableRewritten,
+)
 from pg2es.core.pipeline import Pipeline
+from pg2es.core.plan import Verdict
 from pg2es.core.sql import protocol
 from pg2es.services.barrier import pass_barrier
 from pg2es.services.clients import Clients, read_tables
-from pg2es.services.compare import sweep
 from pg2es.services.connectors import ensure_sink, ensure_source, restart_stream
 from pg2es.services.fence import wait_for_fence
 from pg2es.services.generations import (
     Generation,
     begin_build,
-    ensure_generation,
+    create_generation,
     finish_build,
-    require_live_generation,
+    read_generation,
 )
+from pg2es.services.plan import apply_in_place, check_unchanged, make_plan
 from pg2es.services.refresh import SLICE_BYTES, Refresher, Slice, Target
+from pg2es.services.sweep import sweep
 
 log = logging.getLogger(__name__)
 
@@ -63,21 +72,37 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The generation that is filled, and whether it was empty when the backfill began."""
+    """The generation that is filled, and whether it was empty when the filling began."""
 
     index: str
     was_empty: bool
 
 
 def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
-    """Make sure of generation, alias and running stream, and wait for the start fence."""
-    source = clients.project.source_of(pipeline)
-    ensure_source(clients, source)
-    with clients.session(source) as session:
-        generation = ensure_generation(clients.elasticsearch, session, read_tables(session, pipeline))
-        if generation.meta.fence is not None:
-            generation = restart_stream(clients, generation)
-        generation = ensure_sink(clients, pipeline, generation)
+    """Bring the live generation to what the files say, make the first one if there is none, and start its stream.
+
+    Raises GenerationError with the plan when that takes a reindex or cannot be done at all.
+    """
+    plan = make_plan(clients, pipeline)
+    if plan.wanted is None or plan.verdict is Verdict.BROKEN:
+        raise GenerationError(f"A backfill cannot help pipeline {plan}\nCorrect that first.")
+    if plan.index and plan.verdict is Verdict.REINDEX:
+        raise GenerationError(f"A backfill cannot help pipeline {plan}\nRun the DAG reindex_{pipeline.name}.")
+    ensure_source(clients, clients.project.source_of(pipeline))
+    if plan.index is None:
+        with clients.session(clients.project.source_of(pipeline)) as session:
+            generation = create_generation(clients.elasticsearch, session, pipeline, plan.wanted, live=True)
+    else:
+        generation = apply_in_place(clients, read_generation(clients.elasticsearch, plan.index), plan.wanted)
+    return start_stream(clients, pipeline, generation)
+
+
+def start_stream(clients: Clients, pipeline: Pipeline, generation: Generation) -> Prepared:
+    """Make sure that the generation is fed, wait for its start fence, and set it up for many writes."""
+    if generation.meta.fence is not None:
+        generation = restart_stream(clients, generation)
+    generation = ensure_sink(clients, pipeline, generation)
+    with clients.session(clients.project.source_of(pipeline)) as session:
         wait_for_fence(session, generation.meta.fence or "")
     return Prepared(generation.index, begin_build(clients.elasticsearch, generation))
 
@@ -88,20 +113,26 @@ def plan(clients: Clients, pipeline: Pipeline, count: int | None) -> list[Chunk]
         return plan_chunks(read_relations(session, pipeline.table), count)
 
 
-def copy_chunk(clients: Clients, pipeline: Pipeline, chunk: Chunk, lane: int) -> ChunkResult:
-    """Copy one chunk. At any time at most one chunk of each `lane` of a pipeline is copied: others wait here.
+def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, lane: int) -> ChunkResult:
+    """Copy one chunk into a generation. At any time at most one chunk of each `lane` of a pipeline is copied.
 
-    Raises TableRewritten when the table's rows moved to another file since the plan; see `Refresher.copy` for the rest.
+    Raises TableRewritten when the table's rows moved to another file since the plan, SchemaChanged when files and
+    database no longer give what the generation was made from; see `Refresher.copy` for the rest.
     """
     with clients.session(clients.project.source_of(pipeline)) as session:
         fetch_one(session, protocol.LANE_LOCK, pipeline.name, lane)
         started_at, started = time.time(), time.monotonic()
-        _check_not_rewritten(session, chunk)
-        generation = require_live_generation(clients.elasticsearch, pipeline)
-        target = Target(generation.index, generation.meta, read_tables(session, pipeline).sql)
+        generation = read_generation(clients.elasticsearch, index)
+        _check_up_to_date(session, pipeline, generation, chunk)
+        sql = read_tables(session, generation.made_from(pipeline)).sql
         slicer = _Slicer(session, chunk.blocks)
-        result = Refresher(session, clients.elasticsearch, target).copy(slicer.slices(), slicer.learn)
-        _check_not_rewritten(session, chunk)
+        refresher = Refresher(session, clients.elasticsearch, Target(index, generation.meta, sql))
+        try:
+            result = refresher.copy(slicer.slices(), slicer.learn)
+        except PermanentError:
+            _check_up_to_date(session, pipeline, generation, chunk)  # it may be the cause: a column is gone
+            raise
+        _check_up_to_date(session, pipeline, generation, chunk)
     outcome = result.outcome
     return ChunkResult(
         rows=result.rows,
@@ -160,19 +191,27 @@ class Summary:
         )
 
 
-def finish(
-    clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk], results: list[dict[str, Any]]
-) -> Summary:
-    """Put settings back, sweep what PostgreSQL lacks, and count both sides behind a barrier.
+def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk]) -> tuple[Generation, int]:
+    """Put settings back and sweep what PostgreSQL lacks; return the filled generation and how many were swept.
 
     An index that was not empty may hold documents whose rows went away while nobody listened: a backfill never deletes,
     so it ends with a sweep (refresh protocol, rule 10).
     """
-    generation = require_live_generation(clients.elasticsearch, pipeline)
-    finish_build(clients.elasticsearch, pipeline, generation)
+    generation = read_generation(clients.elasticsearch, prepared.index)
+    finish_build(clients.elasticsearch, generation)
     with clients.session(clients.project.source_of(pipeline)) as session:
         _check_same_relations(session, pipeline, chunks)
-        swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
+        check_unchanged(session, pipeline, generation)
+    swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
+    return generation.remember(clients.elasticsearch, filled=True), swept
+
+
+def finish(
+    clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk], results: list[dict[str, Any]]
+) -> Summary:
+    """Settle the generation, count both sides behind a barrier, and return what the whole backfill did."""
+    generation, swept = settle(clients, pipeline, prepared, chunks)
+    with clients.session(clients.project.source_of(pipeline)) as session:
         counts = _count_both(clients, session, pipeline, generation)
     names = ("rows", "bytes", "written", "conflicts", "rejected")
     total = {name: sum(result[name] for result in results) for name in names}
@@ -190,11 +229,7 @@ def finish(
 
 def check(summary: Summary) -> None:
     """Raise DocumentsRejected if there were any; DriftFound if the counts differ while nothing changes."""
-    if summary.rejected:
-        raise DocumentsRejected(
-            f"Elasticsearch refused {summary.rejected:,} documents of pipeline {summary.pipeline}; all others are "
-            f"there. Correct the mapping or the document SQL, then run the backfill again. First: {summary.samples[0]}"
-        )
+    check_rejected(summary.pipeline, summary.rejected, summary.samples)
     if summary.counts.settled and summary.counts.documents != summary.counts.expected:
         raise DriftFound(
             f"Index {summary.index} has {summary.counts.documents:,} documents, PostgreSQL "
@@ -202,9 +237,18 @@ def check(summary: Summary) -> None:
         )
 
 
+def check_rejected(pipeline: str, rejected: int, samples: Sequence[str]) -> None:
+    """Raise DocumentsRejected if Elasticsearch refused documents."""
+    if rejected:
+        raise DocumentsRejected(
+            f"Elasticsearch refused {rejected:,} documents of pipeline {pipeline}; all others are there. Correct the "
+            f"mapping or the document SQL, then run it again. First: {samples[0]}"
+        )
+
+
 def _count_both(clients: Clients, session: Session, pipeline: Pipeline, generation: Generation) -> Counts:
     """Count documents on both sides. Settled: PostgreSQL says the same before and after, with a barrier in between."""
-    statement = read_tables(session, pipeline).sql.count()
+    statement = read_tables(session, generation.made_from(pipeline)).sql.count()
     with translate_errors(f"Pipeline {pipeline.name}"):
         expected = int(fetch_one(session, statement)[0])
         for _ in range(_COUNT_ROUNDS):
@@ -253,7 +297,20 @@ class _Slicer:
         return blocks.get(self._blocks.relation, 0)
 
 
-def _check_not_rewritten(session: Session, chunk: Chunk) -> None:
+def is_outdated(clients: Clients, pipeline: Pipeline, index: str, chunks: list[Chunk]) -> str | None:
+    """Return why what was planned is outdated, None when it is not: whether a failed run should begin again."""
+    try:
+        generation = read_generation(clients.elasticsearch, index)
+        with clients.session(clients.project.source_of(pipeline)) as session:
+            check_unchanged(session, pipeline, generation)
+            _check_same_relations(session, pipeline, chunks)
+    except PlanOutdated as outdated:
+        return str(outdated)
+    return None
+
+
+def _check_up_to_date(session: Session, pipeline: Pipeline, generation: Generation, chunk: Chunk) -> None:
+    check_unchanged(session, pipeline, generation)
     if read_filenode(session, chunk.blocks.relation) != chunk.filenode:
         raise TableRewritten(chunk.blocks.relation)
 

@@ -10,14 +10,14 @@ from typing import Any
 from pg2es.adapters import indices, kafka
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core import connectors as render
-from pg2es.core.errors import ConnectorError, ConnectUnavailable, GenerationError
+from pg2es.core.errors import CatalogError, ConnectorError, ConnectUnavailable, GenerationError, PermanentError
 from pg2es.core.files import resolve_fields
 from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.services.clients import Clients, PipelineTables, read_tables
 from pg2es.services.fence import take_fence
-from pg2es.services.generations import Generation, live_generation
+from pg2es.services.generations import Generation, list_generations, live_generation
 from pg2es.services.replication import drop_slot_and_publication, ensure_publication, ensure_slot
 from pg2es.services.waiting import wait_for
 
@@ -40,6 +40,7 @@ def ensure_source(clients: Clients, source: Source) -> None:
     with clients.session(source) as session:
         read_identity(session)
         tables = [read_tables(session, pipeline) for pipeline in pipelines]
+        tables += _tables_of_generations(clients, session, pipelines)
         captured = render.captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
         ensure_publication(session, source, [entry.table.name for entry in captured])
         exists = clients.connect.config(source.connector) is not None
@@ -50,7 +51,7 @@ def ensure_source(clients: Clients, source: Source) -> None:
 
 
 def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> Generation:
-    """Bring the sink of a generation to what the files say, and return the generation with its start fence.
+    """Bring the sink of a generation to what it was made from, and return the generation with its start fence.
 
     A generation without a fence has no stream yet: its sink is made STOPPED, the fence is taken, its offsets are set to
     the end of the topics, and only then it runs. So it is with topics that the sink did not read before. Raises
@@ -60,14 +61,14 @@ def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation) ->
     source = clients.project.source_of(pipeline)
     name = sink_connector(generation.index)
     with clients.session(source) as session:
-        config = _sink_config(clients, source, read_tables(session, pipeline), generation, session)
+        config = _sink_config(clients, source, pipeline, generation, session)
         clients.connect.validate(name, config)
         if generation.meta.fence is None:
             return _start_stream(clients, session, generation, config)
         if clients.connect.config(name) is None:
             raise GenerationError(
-                f"The sink {name} of the live generation is gone, so its index misses changes. "
-                f"Run the DAG backfill_{pipeline.name}: it makes the sink anew and reads every row again."
+                f"The sink {name} is gone, so its index misses changes. If it is the live generation, run the DAG "
+                f"backfill_{pipeline.name}: it makes the sink anew and reads every row again."
             )
         generation = _add_positions(clients, session, generation, config)
     _deploy(clients, name, config)
@@ -78,23 +79,43 @@ def restart_stream(clients: Clients, generation: Generation) -> Generation:
     """Forget the stream position of a generation whose sink is gone, so that `ensure_sink` begins a new one."""
     if clients.connect.config(sink_connector(generation.index)) is not None:
         return generation
-    forgotten = Generation(generation.index, generation.meta.with_fence(None))
-    indices.write_meta(clients.elasticsearch, generation.index, forgotten.meta)
-    return forgotten
+    return generation.remember(clients.elasticsearch, fence=None)
 
 
 def deploy(clients: Clients, source: Source) -> list[str]:
-    """Deploy the source's connector and the sinks of all live generations; return the connectors' names."""
+    """Deploy the source's connector and the sinks of all generations that serve or are kept; return their names."""
     ensure_source(clients, source)
     deployed = [source.connector]
     for pipeline in clients.project.pipelines_of(source):
         live = live_generation(clients.elasticsearch, pipeline)
         if live is None:
             log.info("Pipeline %s has no generation yet: its backfill will make one, and its sink", pipeline.name)
-            continue
-        ensure_sink(clients, pipeline, live)
-        deployed.append(sink_connector(live.index))
+        else:
+            ensure_sink(clients, pipeline, live)
+            deployed.append(sink_connector(live.index))
+        for generation in list_generations(clients.elasticsearch, pipeline):
+            if generation.meta.keep_until and generation != live:
+                deployed += _deploy_kept(clients, pipeline, generation)
     return deployed
+
+
+def _deploy_kept(clients: Clients, pipeline: Pipeline, generation: Generation) -> list[str]:
+    """Deploy the sink of a generation that is kept for a rollback; what it needs may be gone, which harms nobody."""
+    try:
+        ensure_sink(clients, pipeline, generation)
+    except PermanentError as error:
+        log.warning("%s is not fed any more, so there is no way back to it: %s", generation.index, error)
+        return []
+    return [sink_connector(generation.index)]
+
+
+def remove_generation(clients: Clients, index: str) -> None:
+    """Remove a generation: its sink first, so that nothing writes to an index that is gone."""
+    name = sink_connector(index)
+    if clients.connect.config(name) is not None:
+        remove_connector(clients, name)
+    log.info("Removing index %s", index)
+    indices.remove_index(clients.elasticsearch, index)
 
 
 def remove(clients: Clients, source: Source) -> list[str]:
@@ -105,10 +126,23 @@ def remove(clients: Clients, source: Source) -> list[str]:
     removed = [name for name in existing if any(is_sink_of(alias, name) for alias in aliases)]
     removed += [name for name in existing if name == source.connector]
     for name in removed:
-        _remove_connector(clients, name)
+        remove_connector(clients, name)
     with clients.session(source) as session:
         drop_slot_and_publication(session, source)
     return removed
+
+
+def remove_connector(clients: Clients, name: str) -> None:
+    """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
+    clients.connect.stop(name)
+    _wait_for_state(clients, name, "STOPPED")
+    clients.connect.reset_offsets(name)
+    clients.connect.remove(name)
+    wait_for(
+        lambda: clients.connect.config(name) is None,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not gone after {RUNNING_TIMEOUT_S} s."),
+    )
 
 
 def wait_until_running(clients: Clients, name: str) -> None:
@@ -129,11 +163,30 @@ def wait_until_running(clients: Clients, name: str) -> None:
     )
 
 
+def _tables_of_generations(clients: Clients, session: Session, pipelines: list[Pipeline]) -> list[PipelineTables]:
+    """Return what the generations that exist were made from, as far as it is still there: they are fed, too."""
+    found = []
+    for pipeline in pipelines:
+        for generation in list_generations(clients.elasticsearch, pipeline):
+            try:
+                tables = read_tables(session, generation.made_from(pipeline))
+                render.captured_tables([(tables.pipeline, tables.sql, tables.related)])
+            except CatalogError as error:
+                log.warning("Generation %s can no longer be fed: %s", generation.index, error)
+            else:
+                found.append(tables)
+    return found
+
+
 def _deploy(clients: Clients, name: str, config: render.Config) -> None:
     current = clients.connect.config(name)
     if current is None or {**current, "name": name} != {**config, "name": name}:
         clients.connect.validate(name, config)
         log.info("%s connector %s: %s", "Changing" if current else "Creating", name, render.masked(config))
+        if current:
+            # Tasks of the old configuration end first: nothing that follows may count on what they still send.
+            clients.connect.stop(name)
+            _wait_for_state(clients, name, "STOPPED")
         clients.connect.update(name, config)
     status = clients.connect.status(name)
     if status and status.state in ("STOPPED", "PAUSED"):
@@ -146,7 +199,7 @@ def _deploy(clients: Clients, name: str, config: render.Config) -> None:
 def _start_stream(clients: Clients, session: Session, generation: Generation, config: render.Config) -> Generation:
     name = sink_connector(generation.index)
     if clients.connect.config(name) is not None:  # of a run that was killed before the fence: nothing was written
-        _remove_connector(clients, name)
+        remove_connector(clients, name)
     clients.connect.create(name, config, initial_state="STOPPED")
     _wait_for_state(clients, name, "STOPPED")
     fenced = _fix_positions(clients, session, generation, kafka.end_offsets(clients.kafka, _topics(config)))
@@ -180,27 +233,13 @@ def _fix_positions(
 
     In this order: a run that is killed in between leaves positions that are missing, and the next one sees that.
     """
-    fenced = Generation(generation.index, generation.meta.with_fence(take_fence(session)))
-    indices.write_meta(clients.elasticsearch, generation.index, fenced.meta)
+    fenced = generation.remember(clients.elasticsearch, fence=take_fence(session))
     clients.connect.alter_offsets(sink_connector(generation.index), render.start_offsets(ends))
     return fenced
 
 
 def _topics(config: render.Config) -> list[str]:
     return config["topics"].split(",")
-
-
-def _remove_connector(clients: Clients, name: str) -> None:
-    """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
-    clients.connect.stop(name)
-    _wait_for_state(clients, name, "STOPPED")
-    clients.connect.reset_offsets(name)
-    clients.connect.remove(name)
-    wait_for(
-        lambda: clients.connect.config(name) is None,
-        timeout_s=RUNNING_TIMEOUT_S,
-        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not gone after {RUNNING_TIMEOUT_S} s."),
-    )
 
 
 def _wait_for_state(clients: Clients, name: str, state: str) -> None:
@@ -226,8 +265,9 @@ def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
 
 
 def _sink_config(
-    clients: Clients, source: Source, tables: PipelineTables, generation: Generation, session: Session
+    clients: Clients, source: Source, pipeline: Pipeline, generation: Generation, session: Session
 ) -> render.Config:
+    tables = read_tables(session, generation.made_from(pipeline))
     platform = clients.project.platform
     access = clients.postgres(source)
     elasticsearch = resolve_fields(platform.elasticsearch, clients.project.platform_file, "elasticsearch.")

@@ -1,21 +1,25 @@
-"""The generations of a pipeline: which one is live, making the first, settings during and after a build."""
+"""The generations of a pipeline: which there are and what they are made from, making one, settings of a build."""
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from elasticsearch import Elasticsearch
 
 from pg2es.adapters import indices
-from pg2es.adapters.elasticsearch import translate_errors
 from pg2es.adapters.postgres import Session, describe_sql_error, read_identity
 from pg2es.adapters.postgres import translate_errors as translate_postgres
-from pg2es.core.errors import DocumentSqlError, GenerationError
-from pg2es.core.generation import Meta, fingerprint, generation_name, index_body
+from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, GenerationError
+from pg2es.core.generation import Meta, Recipe, generation_name, index_body
 from pg2es.core.pipeline import Pipeline
-from pg2es.services.clients import PipelineTables
+from pg2es.core.sql import catalog
+from pg2es.core.sql.documents import all_columns
+from pg2es.services.clients import PipelineTables, read_tables
 
 log = logging.getLogger(__name__)
+
+GREEN_TIMEOUT_S = 1800
 
 
 @dataclass(frozen=True)
@@ -25,22 +29,60 @@ class Generation:
     index: str
     meta: Meta
 
+    def made_from(self, pipeline: Pipeline) -> Pipeline:
+        """Return the pipeline as it was when this generation was made: by that it is fed and compared."""
+        recipe = self.meta.recipe
+        return pipeline.model_copy(
+            update={name: getattr(recipe, name) for name in ("table", "key", "document", "mapping", "related")}
+        )
 
-def document_columns(session: Session, tables: PipelineTables) -> list[tuple[str, str]]:
-    """Return names and types of the columns that the document SQL gives; DocumentSqlError when it does not run."""
-    pipeline = tables.pipeline
-    try:
-        with translate_postgres(f"Pipeline {pipeline.name}"):
-            found = session.execute(tables.sql.probe()).description or []
-    except psycopg.Error as error:
-        raise DocumentSqlError(pipeline.name, "document SQL", describe_sql_error(error)) from error
-    return [(column.name, column.type_display) for column in found]
+    def remember(self, client: Elasticsearch, **changes: Any) -> "Generation":
+        """Write changes of `_meta` and return the generation with them.
+
+        What others wrote there since this one was read stays: a fence, first of all.
+        """
+        changed = Generation(self.index, indices.read_meta(client, self.index).with_(**changes))
+        indices.write_meta(client, self.index, changed.meta)
+        return changed
+
+
+def read_recipe(session: Session, pipeline: Pipeline) -> Recipe:
+    """Return what a generation would be made from now, by files and database.
+
+    Raises CatalogError when a table, column or key is missing, DocumentSqlError when the document SQL does not run.
+    """
+    tables = read_tables(session, pipeline)
+    columns = document_columns(session, tables)
+    return Recipe(
+        table=pipeline.table,
+        key=tables.sql.key.names,
+        document=pipeline.document or all_columns(tables.sql.table),
+        columns=tuple(columns),
+        mapping=pipeline.mapping,
+        related=pipeline.related,
+    )
+
+
+def list_generations(client: Elasticsearch, pipeline: Pipeline) -> list[Generation]:
+    """Return the pipeline's generations in the order they were made, as far as this version of pg2es reads them."""
+    found = []
+    for index in indices.list_generations(client, pipeline.alias).values():
+        try:
+            found.append(Generation(index, indices.read_meta(client, index)))
+        except GenerationError as error:
+            log.warning("%s", error)
+    return found
+
+
+def read_generation(client: Elasticsearch, index: str) -> Generation:
+    """Return the generation that an index is; GenerationError when the index is gone or somebody else's."""
+    return Generation(index, indices.read_meta(client, index))
 
 
 def live_generation(client: Elasticsearch, pipeline: Pipeline) -> Generation | None:
     """Return the generation that the alias points to, None before the first backfill."""
     index = indices.live_generation(client, pipeline.alias)
-    return Generation(index, indices.read_meta(client, index)) if index else None
+    return read_generation(client, index) if index else None
 
 
 def require_live_generation(client: Elasticsearch, pipeline: Pipeline) -> Generation:
@@ -53,22 +95,29 @@ def require_live_generation(client: Elasticsearch, pipeline: Pipeline) -> Genera
     return found
 
 
-def ensure_generation(client: Elasticsearch, session: Session, tables: PipelineTables) -> Generation:
-    """Return the live generation; make the first one, with the alias, when there is none.
+def create_generation(
+    client: Elasticsearch, session: Session, pipeline: Pipeline, recipe: Recipe, *, live: bool
+) -> Generation:
+    """Make the next generation; a `live` one comes with the alias, in the same step."""
+    number = max(indices.list_generations(client, pipeline.alias), default=0) + 1
+    index = generation_name(pipeline.alias, number)
+    meta = new_meta(session, pipeline, recipe)
+    log.info("Creating generation %s of pipeline %s", index, pipeline.name)
+    indices.create_index(client, index, index_body(meta), pipeline.alias if live else None)
+    return Generation(index, meta)
 
-    Raises GenerationError when the files have changed in a way that the live generation cannot take.
-    """
-    pipeline = tables.pipeline
-    wanted = fingerprint(pipeline, document_columns(session, tables))
-    live = live_generation(client, pipeline)
-    if live is None:
-        live = _create_first(client, session, pipeline, wanted)
-    if live.meta.fingerprint != wanted:
-        raise GenerationError(
-            f"The files of pipeline {pipeline.name} say something else than when index {live.index} was made "
-            f"(document columns, mapping, settings or key). It needs a new generation: reindex."
-        )
-    return live
+
+def new_meta(session: Session, pipeline: Pipeline, recipe: Recipe) -> Meta:
+    """Return what a new generation made from this database remembers."""
+    identity = read_identity(session)
+    return Meta(
+        pipeline=pipeline.name,
+        source=pipeline.source,
+        recipe=recipe,
+        epoch=0,
+        system_identifier=identity.system_identifier,
+        timeline=identity.timeline,
+    )
 
 
 def begin_build(client: Elasticsearch, generation: Generation) -> bool:
@@ -79,28 +128,39 @@ def begin_build(client: Elasticsearch, generation: Generation) -> bool:
     return empty
 
 
-def finish_build(client: Elasticsearch, pipeline: Pipeline, generation: Generation) -> None:
-    """Put the settings back to those of the pipeline and make everything searchable."""
-    wanted = index_body(pipeline, generation.meta)["settings"]
+def finish_build(client: Elasticsearch, generation: Generation) -> None:
+    """Put the settings back to those of the recipe and make everything searchable."""
+    wanted = index_body(generation.meta)["settings"]
     normal = {name: wanted.get(name, value) for name, value in indices.NORMAL_SETTINGS.items()}
     indices.apply_settings(client, generation.index, normal)
     indices.refresh_index(client, generation.index)
 
 
-def _create_first(client: Elasticsearch, session: Session, pipeline: Pipeline, wanted: str) -> Generation:
-    """Create index and alias in one call; a leftover of a run that was killed in between cannot exist."""
-    identity = read_identity(session)
-    number = max(indices.list_generations(client, pipeline.alias), default=0) + 1
-    index = generation_name(pipeline.alias, number)
-    meta = Meta(
-        pipeline=pipeline.name,
-        source=pipeline.source,
-        fingerprint=wanted,
-        epoch=0,
-        system_identifier=identity.system_identifier,
-        timeline=identity.timeline,
-    )
-    log.info("Creating generation %s of pipeline %s", index, pipeline.name)
-    with translate_errors(f"creating index {index}"):
-        client.indices.create(index=index, **index_body(pipeline, meta), aliases={pipeline.alias: {}})
-    return Generation(index, meta)
+def wait_until_green(client: Elasticsearch, generation: Generation, timeout_s: float = GREEN_TIMEOUT_S) -> None:
+    """Wait until every copy of every shard is there, as far as there are nodes for them."""
+    status, copies, nodes = indices.read_health(client, generation.index, 0)
+    if copies > nodes and status == "yellow":
+        log.warning(
+            "%s wants %d copies of each shard and there are %d nodes: it stays yellow", generation.index, copies, nodes
+        )
+        return
+    if status != "green":
+        status, _, _ = indices.read_health(client, generation.index, timeout_s)
+    if status != "green":
+        raise ElasticsearchUnavailable(
+            f"Index {generation.index} is {status} after {timeout_s:.0f} s; "
+            f"ask Elasticsearch why (GET _cluster/allocation/explain)."
+        )
+
+
+def document_columns(session: Session, tables: PipelineTables) -> list[tuple[str, str]]:
+    """Return names and types of the columns that the document SQL gives; DocumentSqlError when it does not run."""
+    pipeline = tables.pipeline
+    try:
+        with translate_postgres(f"Pipeline {pipeline.name}"):
+            found = session.execute(tables.sql.probe()).description or []
+    except psycopg.Error as error:
+        raise DocumentSqlError(pipeline.name, "document SQL", describe_sql_error(error)) from error
+    own = [column.type_code for column in found if column.type_display == str(column.type_code)]
+    names: dict[int, str] = dict(session.execute(catalog.TYPE_NAMES, [own]).fetchall()) if own else {}
+    return [(column.name, names.get(column.type_code, column.type_display)) for column in found]

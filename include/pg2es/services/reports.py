@@ -22,9 +22,18 @@ _BODY: dict[str, Any] = {
 }
 
 
-def write_report(client: Elasticsearch, kind: str, pipeline: str, text: str, details: dict[str, Any]) -> None:
-    """Write a report: `kind` of the job, a sentence for people, and its figures (kept, not searchable)."""
-    report = {"at": datetime.now(UTC).isoformat(), "kind": kind, "pipeline": pipeline, "text": text, "details": details}
+def write_report(
+    client: Elasticsearch, kind: str, pipeline: str, text: str, details: dict[str, Any], outcome: str | None = None
+) -> None:
+    """Write a report: `kind` of the job, a sentence for people, its figures (kept, not searchable), its outcome."""
+    report = {
+        "at": datetime.now(UTC).isoformat(),
+        "kind": kind,
+        "pipeline": pipeline,
+        "outcome": outcome,
+        "text": text,
+        "details": details,
+    }
     with translate_errors(f"writing the report of {pipeline}"):
         if not client.indices.exists(index=INDEX):
             try:
@@ -32,4 +41,14 @@ def write_report(client: Elasticsearch, kind: str, pipeline: str, text: str, det
             except BadRequestError as error:
                 if error.error != "resource_already_exists_exception":  # another run was faster
                     raise
-        client.index(index=INDEX, document=report)
+        client.index(index=INDEX, document=report, refresh="wait_for")
+
+
+def read_last_report(client: Elasticsearch, kind: str, pipeline: str) -> dict[str, Any] | None:
+    """Return the newest report of a kind about a pipeline, None when there is none."""
+    query = {"bool": {"filter": [{"term": {"kind": kind}}, {"term": {"pipeline": pipeline}}]}}
+    with translate_errors(f"reading the reports of {pipeline}"):
+        found = client.search(
+            index=INDEX, query=query, sort=[{"at": "desc"}], size=1, ignore_unavailable=True, allow_no_indices=True
+        )
+    return next((dict(hit["_source"]) for hit in found["hits"]["hits"]), None)

@@ -33,6 +33,9 @@ ORDER BY c.oid"""
 FILENODE = "SELECT pg_relation_filenode(to_regclass($1))::bigint"
 """The file that holds a relation now; another one after a rewrite."""
 
+TYPE_NAMES = "SELECT oid, format_type(oid, NULL) FROM unnest($1::oid[]) oid"
+"""`(oid, name)` of types that only this database has: enums, domains, composite types."""
+
 UNIQUE_INDEX = """\
 SELECT 1 FROM pg_index i
 WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL

@@ -11,6 +11,7 @@ The bytes of a document are `json_strip_nulls(row_to_json(d))`, made by PostgreS
 `protocol.SESSION`, on every path. So equal rows give equal bytes, whoever wrote them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg2es.core.chunks import BlockRange
@@ -19,17 +20,20 @@ from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
 from pg2es.core.table import Key, Table
 
 BUCKETS = 65_536
-"""Buckets that ids are hashed into. Coarser groups are ranges of them."""
+"""Buckets that ids are hashed into."""
 
 # 62 bits of the SHA-256 of the document's bytes, as two halves: Elasticsearch sums in doubles, and holds these exactly.
 _DIGEST = "('x' || encode(substring(sha256(convert_to(doc, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
-_BUCKET = f'(hashtextextended(id COLLATE "C", 0) & {BUCKETS - 1})::int'
-_MARK = (
-    """'{"_pg2es":{"d0":', (digest >> 33) & 2147483647, ',"d1":', digest & 2147483647, """
-    """',"bucket":', bucket, '}'"""
-)
+_D0 = "((digest >> 33) & 2147483647)::int"
+_D1 = "(digest & 2147483647)::int"
+_MARK = f"""'{{"_pg2es":{{"d0":', {_D0}, ',"d1":', {_D1}, ',"bucket":', bucket, '}}'"""
 # An empty document has no comma after the mark.
 _SOURCE = f"concat({_MARK}, CASE doc WHEN '{{}}' THEN '}}' ELSE ',' || substr(doc, 2) END)"
+
+
+def all_columns(table: Table) -> str:
+    """The document SQL of a pipeline that has none: every column the table has now, each by its name."""
+    return f"SELECT {columns(tuple(column.name for column in table.columns))} FROM root"
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,25 @@ class DocumentSql:
         """Every document, `(bucket integer, id text, source text)`, ordered by bucket."""
         return f"SELECT bucket, id, source FROM (\n{self._documents(self._root())}\n) documents ORDER BY bucket"
 
+    def sum_digests(self) -> str:
+        """Count and sums of each bucket with documents, `(bucket integer, documents bigint, d0 bigint, d1 bigint)`.
+
+        PostgreSQL may share the work among parallel workers, as far as the document SQL allows it.
+        """
+        return (
+            f"{self._root()}\nSELECT bucket, count(*), sum({_D0}), sum({_D1}) FROM (\n{self._digests()}\n) digests\n"
+            f"GROUP BY bucket"
+        )
+
+    def list_digests(self, buckets: Sequence[int]) -> str:
+        """The documents of some buckets, `(bucket integer, id text, d0 integer, d1 integer)`, ordered by bucket.
+
+        Buckets are those of roots, so that only their documents are made.
+        """
+        numbers = literal(f"{{{','.join(map(str, buckets))}}}")
+        root = self._root(f"{_bucket(_id(self.key, quote_table(self.table.name)))} = ANY ({numbers}::int[])")
+        return f"{root}\nSELECT bucket, id, {_D0}, {_D1} FROM (\n{self._digests()}\n) digests ORDER BY bucket"
+
     def count(self) -> str:
         """How many documents there should be."""
         return f"{self._root()}\nSELECT count(*) FROM (\n{self._document()}\n) d"
@@ -110,31 +133,44 @@ class DocumentSql:
         return f"{root}\n{self._sources()}"
 
     def _sources(self) -> str:
-        """The same over a `root` that is there; each OFFSET 0 keeps the planner from computing a column twice."""
+        """The same over a `root` that is there."""
+        return f"SELECT id, bucket, {_SOURCE} AS source FROM (\n{self._digests()}\n) digests"
+
+    def _digests(self) -> str:
+        """`(id, doc, digest, bucket)`; each OFFSET keeps the planner from computing a column twice.
+
+        It is quoted, because then it is a bigint at once: a cast would hide from the planner that it is 0, and a
+        subquery with another OFFSET has no parallel plan.
+        """
         return (
-            f"SELECT id, bucket, {_SOURCE} AS source FROM (\n"
-            f"  SELECT id, doc, {_DIGEST} AS digest, {_BUCKET} AS bucket FROM (\n"
+            f"  SELECT id, doc, {_DIGEST} AS digest, {_bucket('id')} AS bucket FROM (\n"
             f"    SELECT {_id(self.key, 'd')} AS id, json_strip_nulls(row_to_json(d))::text AS doc FROM (\n"
             f"{self._document()}\n"
-            f"    ) d OFFSET 0\n"
-            f"  ) texts OFFSET 0\n"
-            f") digests"
+            f"    ) d OFFSET '0'\n"
+            f"  ) texts OFFSET '0'"
         )
 
     def _root(self, predicate: str = "", relation: str = "") -> str:
-        """The relation `root`; columns are named, so that partitions with another order of columns are no surprise."""
-        names = columns(tuple(column.name for column in self.table.columns))
+        """The relation `root`, in the table's order of columns, which its partitions need not have.
+
+        `*` lets a sink, whose SQL is fixed, outlive a dropped column that the document SQL does not use.
+        """
         where = f" WHERE {predicate}" if predicate else ""
+        names = columns(tuple(column.name for column in self.table.columns)) if relation else "*"
         return f"WITH root AS NOT MATERIALIZED (SELECT {names} FROM {relation or quote_table(self.table.name)}{where})"
 
     def _document(self) -> str:
-        return self.pipeline.document or "SELECT * FROM root"
+        return self.pipeline.document or all_columns(self.table)
 
 
 def _id(key: Key, relation: str) -> str:
     """The document id: the key as text; a composite key as a JSON array of texts."""
     texts = [f"{relation}.{quote(name)}::text" for name in key.names]
     return texts[0] if len(texts) == 1 else f"json_build_array({', '.join(texts)})::text"
+
+
+def _bucket(identifier: str) -> str:
+    return f'(hashtextextended({identifier} COLLATE "C", 0) & {BUCKETS - 1})::int'
 
 
 def _action(operation: str, identifier: str, version: str) -> str:

@@ -69,3 +69,7 @@ BARRIER = f"SELECT pg_logical_emit_message(true, '{BARRIER_PREFIX}', $1::text) -
 
 LANE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es backfill ' || $1::text), $2::int)"
 """Waits for the lane `$2` of pipeline `$1`; the end of the session, however it comes, gives it back."""
+
+PIPELINE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es pipeline ' || $1::text))"
+"""Waits for the right to change which generation of pipeline `$1` is live, or to remove one; the session's end gives it
+back."""

@@ -1,17 +1,17 @@
 """The mapping: Elasticsearch accepts it, and it fits the documents."""
 
-import uuid
 from collections.abc import Iterator
 
 import orjson
 
-from pg2es.adapters.elasticsearch import BulkOutcome, Client, send_bulk, translate_errors
+from pg2es.adapters.elasticsearch import BulkOutcome, Client, send_bulk
 from pg2es.core.errors import GenerationError
 from pg2es.core.findings import Finding, error, info
-from pg2es.core.generation import Meta, index_body
+from pg2es.core.generation import Meta, Recipe
 from pg2es.core.pipeline import Pipeline
 from pg2es.services.preflight.document import Checked
 from pg2es.services.preflight.places import pipeline_file
+from pg2es.services.scratch import scratch_index
 
 SHOWN = 3
 """Rejected documents that are shown."""
@@ -21,18 +21,11 @@ def check(client: Client, pipeline: Pipeline, document: Checked) -> Iterator[Fin
     """Give the findings about the mapping, from an index that is made for it and removed."""
     yield from _check_columns(pipeline, document)
     place = pipeline_file(pipeline, "mapping")
-    index = f"{pipeline.alias}-preflight-{uuid.uuid4().hex[:12]}"
     try:
-        with translate_errors(f"the mapping of {pipeline.name}"):
-            client.indices.create(index=index, **index_body(pipeline, _meta(pipeline)))
+        with scratch_index(client, pipeline.alias, _meta(pipeline)) as index:
+            yield from _judge(place, _write(client, index, document), len(document.samples))
     except GenerationError as problem:
         yield error(place, str(problem), f"Correct mappings/{pipeline.name}.json.")
-        return
-    try:
-        yield from _judge(place, _write(client, index, document), len(document.samples))
-    finally:
-        with translate_errors(f"removing {index}"):
-            client.indices.delete(index=index)
 
 
 def _check_columns(pipeline: Pipeline, document: Checked) -> Iterator[Finding]:
@@ -70,4 +63,7 @@ def _judge(place: str, outcome: BulkOutcome, tried: int) -> Iterator[Finding]:
 
 
 def _meta(pipeline: Pipeline) -> Meta:
-    return Meta(pipeline.name, pipeline.source, "preflight", epoch=0, system_identifier="0", timeline=0)
+    recipe = Recipe(table=pipeline.table, key=(), document="", columns=(), mapping=pipeline.mapping)
+    return Meta(
+        pipeline=pipeline.name, source=pipeline.source, recipe=recipe, epoch=0, system_identifier="0", timeline=0
+    )

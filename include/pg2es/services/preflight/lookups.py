@@ -8,9 +8,9 @@ import psycopg
 from pg2es.adapters.catalog import read_relations, read_table
 from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, translate_errors
 from pg2es.core.errors import CatalogError, DocumentSqlError
+from pg2es.core.explain import Node, WholeScan, relations_of, whole_scans
 from pg2es.core.findings import Finding, error, info, warning
 from pg2es.core.pipeline import Related
-from pg2es.core.plans import Node, WholeScan, relations_of, whole_scans
 from pg2es.core.sql import preflight as statements
 from pg2es.core.sql.identifiers import columns as quote_columns
 from pg2es.core.sql.identifiers import quote_table

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pg2es.core.plans import WholeScan, relations_of, whole_scans
+from pg2es.core.explain import WholeScan, relations_of, whole_scans
 from pg2es.core.sql_text import called_functions, clock_readings, unordered_aggregates
 
 

@@ -1,0 +1,70 @@
+"""`pg2es plan`: what changed files and tables mean for the index."""
+
+from rich.table import Table
+from rich.text import Text
+
+from pg2es.cli.console import out
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.plan import Plan, Verdict
+from pg2es.core.project import Project
+from pg2es.services.clients import Clients
+from pg2es.services.orphans import find_orphans
+from pg2es.services.plan import make_plan
+from pg2es.services.schema_watch import broken_since, say_since
+
+_STYLES = {Verdict.NOTHING: "green", Verdict.IN_PLACE: "yellow", Verdict.REINDEX: "yellow", Verdict.BROKEN: "red"}
+
+
+def plan(project: Project, names: list[str]) -> Verdict:
+    """Print the plan of each pipeline, by default of all, and return the worst verdict."""
+    clients = Clients(project)
+    verdicts = []
+    for pipeline in [project.pipeline(name) for name in names or project.pipelines]:
+        found = make_plan(clients, pipeline)
+        _show(found)
+        out.print(Text(_say_what_to_do(clients, pipeline, found)))
+        if orphans := find_orphans(clients, pipeline).names:
+            out.print(
+                Text(
+                    f"Left by a run that was killed, if no reindex runs now: {', '.join(orphans)}. "
+                    f"The DAG connectors removes them (action remove_orphans)."
+                )
+            )
+        verdicts.append(found.verdict)
+    return max(verdicts, key=lambda verdict: verdict.severity, default=Verdict.NOTHING)
+
+
+def _show(found: Plan) -> None:
+    out.print(
+        Text.assemble(
+            (found.pipeline, "bold"), f" ({found.index or 'no index'}): ", (found.verdict, _STYLES[found.verdict])
+        )
+    )
+    if not found.differences:
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("what", "index", "files and database", "verdict", "why"):
+        table.add_column(heading, overflow="fold")
+    for difference in found.differences:
+        table.add_row(
+            Text(difference.path),
+            Text(difference.before or ""),
+            Text(difference.after or ""),
+            Text(difference.verdict.value, _STYLES[difference.verdict]),
+            Text(difference.reason),
+        )
+    out.print(table)
+
+
+def _say_what_to_do(clients: Clients, pipeline: Pipeline, found: Plan) -> str:
+    if found.index is None and found.verdict is not Verdict.BROKEN:
+        return f"Run the DAG backfill_{pipeline.name}, or reindex_{pipeline.name} to search only what is complete."
+    match found.verdict:
+        case Verdict.NOTHING:
+            return "The index is what files and database say."
+        case Verdict.IN_PLACE:
+            return f"The DAG schema_watch brings it in, or run the DAG backfill_{pipeline.name}."
+        case Verdict.REINDEX:
+            return f"Run the DAG reindex_{pipeline.name}."
+        case Verdict.BROKEN:
+            return say_since(broken_since(clients, pipeline))

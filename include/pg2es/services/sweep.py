@@ -1,0 +1,39 @@
+"""The sweep: documents that PostgreSQL lacks, after a backfill, which writes and never deletes (rule 10)."""
+
+from collections.abc import Sequence
+
+from pg2es.core.drift import key_of_id
+from pg2es.core.errors import DocumentsRejected
+from pg2es.core.pipeline import Pipeline
+from pg2es.services.clients import Clients, read_tables
+from pg2es.services.digests import list_differing
+from pg2es.services.generations import Generation
+from pg2es.services.refresh import Refresher, Target
+
+AT_ONCE = 500
+
+
+def sweep(clients: Clients, pipeline: Pipeline, generation: Generation) -> int:
+    """Refresh every searchable document that PostgreSQL seems to lack, and return how many there were.
+
+    The refresh decides: what PostgreSQL lacks is deleted, what came meanwhile is written.
+    """
+    swept = 0
+    source = clients.project.source_of(pipeline)
+    with clients.session(source) as reading, clients.session(source) as refreshing:
+        sql = read_tables(reading, generation.made_from(pipeline)).sql
+        refresher = Refresher(refreshing, clients.elasticsearch, Target(generation.index, generation.meta, sql))
+        extra: list[tuple[str, ...]] = []
+        for expected, stored in list_differing(clients, reading, sql, generation.index).documents:
+            extra.extend(key_of_id(sql.key, identifier) for identifier in stored.keys() - expected.keys())
+            if len(extra) >= AT_ONCE:
+                swept += _refresh(refresher, extra)
+                extra = []
+        return swept + _refresh(refresher, extra)
+
+
+def _refresh(refresher: Refresher, keys: Sequence[tuple[str, ...]]) -> int:
+    outcome = refresher.refresh_keys(keys)
+    if outcome.rejected:
+        raise DocumentsRejected(f"Elasticsearch refuses {outcome.rejected[0]}")
+    return len(keys)

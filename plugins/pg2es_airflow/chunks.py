@@ -1,0 +1,129 @@
+"""The chunks that backfill and reindex have in common: Params, tasks, and starting over when the plan is outdated."""
+
+import logging
+from typing import Any
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Context, Param, XComArg, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from pg2es.core.pipeline import Pipeline
+from pg2es_airflow.notes import write_run_note
+from pg2es_airflow.project import clients, project
+
+log = logging.getLogger(__name__)
+
+POOL = "pg2es_backfill"
+"""Pool of the chunk tasks of all pipelines: its slots bound what they ask of PostgreSQL and Elasticsearch."""
+
+MAX_PARALLELISM = 8
+
+STARTED_OVER = "started_over"
+
+
+def chunk_params(pipeline: Pipeline) -> dict[str, Param]:
+    """Return the Params that say how a table is divided."""
+    return {
+        "chunks": Param(
+            pipeline.backfill.chunks,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1000,
+            title="Chunks",
+            description="Into how many parts the table is divided. Empty: one for each 128 MiB.",
+        ),
+        "parallelism": Param(
+            pipeline.backfill.parallelism,
+            type="integer",
+            minimum=1,
+            maximum=MAX_PARALLELISM,
+            title="Parallelism",
+            description=f"How many chunks are copied at the same time (the pool {POOL} bounds it too).",
+        ),
+        STARTED_OVER: Param(
+            default=False,
+            type="boolean",
+            title="Started over",
+            description="Leave it: set by a run that starts over, so that it does so only once.",
+        ),
+    }
+
+
+def copy_in_chunks(pipeline: Pipeline, prepared: XComArg) -> tuple[PythonOperator, XComArg]:
+    """Declare the tasks `plan_chunks` and `copy_chunk`; return the first and the results of the second."""
+    planned = PythonOperator(
+        task_id="plan_chunks",
+        python_callable=plan_chunks,
+        op_kwargs={"pipeline": pipeline.name, "prepared": prepared},
+    )
+    copied = PythonOperator.partial(
+        task_id="copy_chunk",
+        python_callable=copy_chunk,
+        pool=POOL,
+        max_active_tis_per_dagrun=MAX_PARALLELISM,
+        map_index_template="{{ task.op_kwargs['chunk']['index'] }}",
+    ).expand(op_kwargs=planned.output)
+    return planned, copied.output
+
+
+def plan_chunks(pipeline: str, prepared: dict[str, Any]) -> list[dict[str, Any]]:
+    """Divide the root table into chunks and return what `copy_chunk` takes for each; there are `parallelism` lanes."""
+    from pg2es.services import backfill
+
+    params = get_current_context()["params"]
+    chunks = backfill.plan(clients(), project().pipeline(pipeline), params["chunks"])
+    log.info("%d chunks", len(chunks))
+    lanes = params["parallelism"]
+    common = {"pipeline": pipeline, "index": prepared["index"]}
+    return [{**common, "chunk": chunk.to_json(), "lane": chunk.index % lanes} for chunk in chunks]
+
+
+def copy_chunk(pipeline: str, index: str, chunk: dict[str, Any], lane: int) -> dict[str, Any]:
+    """Refresh the roots of one chunk and return counts."""
+    from pg2es.core.chunks import Chunk
+    from pg2es.services import backfill
+
+    planned = Chunk.from_json(chunk)
+    result = backfill.copy_chunk(clients(), project().pipeline(pipeline), index, planned, lane)
+    log.info("%s: %s", planned.blocks, result)
+    return result.to_json()
+
+
+class StartOverOperator(TriggerDagRunOperator):
+    """Triggers its own DAG once more when a task failed because columns, files or tables changed since the plan.
+
+    The failed run stays failed, and its note names the new one. A run that has started over before is left alone.
+    """
+
+    template_fields = ("pipeline", "prepared", "planned")
+
+    def __init__(self, *, pipeline: str, prepared: XComArg, planned: XComArg, **kwargs: Any) -> None:
+        super().__init__(trigger_rule="one_failed", trigger_dag_id="", logical_date=None, **kwargs)
+        self.pipeline = pipeline
+        self.prepared: Any = prepared  # what the tasks returned, when this one runs
+        self.planned: Any = planned
+
+    def execute(self, context: Context) -> None:
+        """Trigger the run; skipped when what was planned still holds, so that the failure has another cause."""
+        reason = self._why_outdated()
+        if reason is None:
+            raise AirflowSkipException("What was planned still holds: look at the task that failed.")
+        if context["params"][STARTED_OVER]:
+            write_run_note(f"{reason} This run has started over once already and ends here.")
+            raise AirflowSkipException("It has started over once already.")
+        run = context["dag_run"]
+        self.trigger_dag_id = run.dag_id
+        self.trigger_run_id = f"{run.run_id}__started_over"
+        self.conf = {**context["params"], STARTED_OVER: True}
+        write_run_note(f"{reason} It starts over as run {self.trigger_run_id}.")
+        super().execute(context)
+
+    def _why_outdated(self) -> str | None:
+        from pg2es.core.chunks import Chunk
+        from pg2es.services import backfill
+
+        if self.prepared is None:
+            return None
+        chunks = [Chunk.from_json(entry["chunk"]) for entry in self.planned or []]
+        return backfill.is_outdated(clients(), project().pipeline(self.pipeline), self.prepared["index"], chunks)

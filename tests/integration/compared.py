@@ -1,0 +1,104 @@
+"""A table that was backfilled, and stored documents to spoil: for the tests of both comparisons."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+from pg2es.adapters.documents import fetch_documents
+from pg2es.adapters.elasticsearch import post_raw
+from pg2es.core.drift import Comparison
+from pg2es.core.pipeline import Pipeline
+from pg2es.services.barrier import pass_barrier
+from pg2es.services.clients import Clients
+from pg2es.services.generations import Generation, require_live_generation
+from tests.integration.batch import run_backfill
+from tests.support import Database, ProjectFolder, connect
+
+ROWS = 3_000  # several pages of a scan
+
+Mark = dict[str, Any]
+Compare = Callable[[Clients, Pipeline, Generation], Comparison]
+
+
+class Compared:
+    """A pipeline that was backfilled."""
+
+    def __init__(self, folder: ProjectFolder, database: Database, pipeline: str, compare: Compare) -> None:
+        self.database = database
+        self.clients: Clients = folder.clients()
+        self.pipeline: Pipeline = self.clients.project.pipeline(pipeline)
+        self._compare = compare
+        self.repair()
+        self.generation: Generation = require_live_generation(self.clients.elasticsearch, self.pipeline)
+
+    def compare(self) -> Comparison:
+        return self._compare(self.clients, self.pipeline, self.generation)
+
+    def pass_barrier(self) -> None:
+        pass_barrier(self.clients, self.pipeline, self.generation)
+
+    def stored(self, identifier: str) -> str:
+        """Return a document's line as it is stored."""
+        return fetch_documents(self.clients.elasticsearch, self.generation.index, [identifier])[identifier].decode()
+
+    def store(self, identifier: str, source: str) -> None:
+        """Write a line as somebody else would, without a version."""
+        self._send(f'{{"index":{{"_id":{json.dumps(identifier)}}}}}\n{source}\n')
+
+    def change_mark(self, identifier: str, change: Callable[[Mark], Mark] | None) -> None:
+        """Change the mark of a stored document, None: take it away."""
+        document = json.loads(self.stored(identifier))
+        mark = document.pop("_pg2es")
+        marked = {"_pg2es": change(mark), **document} if change else document
+        self.store(identifier, json.dumps(marked, separators=(",", ":")))
+
+    def delete(self, *identifiers: int) -> None:
+        """Delete documents as somebody else would."""
+        self._send("".join(f'{{"delete":{{"_id":"{identifier}"}}}}\n' for identifier in identifiers))
+
+    def _send(self, lines: str) -> None:
+        path = f"/{self.generation.index}/_bulk"
+        answer = post_raw(self.clients.elasticsearch, path, lines.encode(), "spoiling", "application/x-ndjson")
+        assert not json.loads(answer)["errors"]
+
+    def repair(self) -> None:
+        """Read everything again."""
+        run_backfill(self.clients, self.pipeline)
+
+
+def add_books(folder: ProjectFolder, database: Database, compare: Compare) -> Compared:
+    """Make table and pipeline `books` with ROWS rows."""
+    database.execute(
+        "CREATE TABLE public.books (id bigint PRIMARY KEY, title text, pages integer)",
+        f"INSERT INTO public.books SELECT n, 'title ' || n, NULLIF(n % 7, 0) FROM generate_series(1, {ROWS}) n",
+    )
+    folder.add_pipeline("books", "public.books")
+    return Compared(folder, database, "books", compare)
+
+
+@contextmanager
+def keep_changing(database: Database) -> Iterator[None]:
+    """Change, delete and insert books, of the first thirty and the last twenty, all the time."""
+    stop = Event()
+
+    def write() -> int:
+        done = 0
+        with connect(database.name) as session:
+            while not stop.is_set():
+                done += 1
+                stop.wait(0.01)
+                session.execute("UPDATE public.books SET title = %s WHERE id = %s", [f"edition {done}", done % 30 + 1])
+                session.execute("DELETE FROM public.books WHERE id = %s", [ROWS - done % 20])
+                session.execute("INSERT INTO public.books VALUES (%s, 'again', 1)", [ROWS - done % 20])
+        return done
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        try:
+            yield
+        finally:
+            stop.set()
+        assert writing.result() > 100
