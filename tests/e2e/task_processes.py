@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 
 import psutil
 
@@ -12,8 +13,18 @@ from demo.airflow import Airflow, Run
 Condition = Callable[[psutil.Process], bool]
 """What a process has come to."""
 
+
+@dataclass(frozen=True)
+class Step:
+    """How far a task has come. A task that is over in no time is held up there by a server that does not answer."""
+
+    condition: Condition
+    waits_for: int | None = None
+    """Port of the server that is stopped until the step is reached."""
+
+
 _TITLE = "airflow worker -- "
-_STEP_S = 0.02
+_STEP_S = 0.005
 _PAUSE = threading.Event()
 
 
@@ -30,29 +41,47 @@ def find_task_processes(ids: Collection[str]) -> dict[str, psutil.Process]:
     return found
 
 
-def kill_task(airflow: Airflow, run: Run, task_id: str, when: Condition, timeout_s: float) -> None:
-    """SIGKILL the process of a task of a run as soon as `when` holds of it.
+def kill_task(airflow: Airflow, run: Run, task_id: str, step: Step, timeout_s: float) -> None:
+    """SIGKILL the process of a task of a run as soon as the step is reached.
 
-    The process is stopped while `when` looks, and runs for moments in between: it cannot get past what `when` sees.
+    The process is stopped while the step's condition looks, and runs for moments in between.
     """
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         ids = _instances(airflow, run, task_id)
         for process in find_task_processes(ids).values():
-            if _kill_when(process, when):
-                return
+            with _frozen(step.waits_for) if step.waits_for else nullcontext():
+                if _kill_when(process, step.condition):
+                    return
             raise AssertionError(f"{task_id} ended before it was killed")
         _PAUSE.wait(0.05)
     raise AssertionError(f"{task_id} did not run within {timeout_s:.0f} s: {airflow.progress(run)}")
 
 
-def speaks_to(ports: Collection[int]) -> Condition:
-    """Return a condition: the process is connected to one of these ports, so it has begun its work."""
+def asks(port: int) -> Step:
+    """Return a step: the task has asked the server on a port for something and waits for the answer."""
 
     def connected(process: psutil.Process) -> bool:
-        return any(c.raddr and c.raddr.port in ports for c in process.net_connections("tcp"))
+        return any(c.raddr and c.raddr.port == port for c in process.net_connections("tcp"))
 
-    return connected
+    return Step(connected, waits_for=port)
+
+
+def has_done(done: Callable[[], bool]) -> Step:
+    """Return a step: what the task is for has just been done."""
+    return Step(lambda _: done())
+
+
+@contextmanager
+def _frozen(port: int) -> Iterator[None]:
+    """Stop the process that listens on a port, so that who connects anew waits; PostgreSQL's backends go on."""
+    (server,) = {c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.status == "LISTEN"}
+    process = psutil.Process(server)
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
 
 
 def _instances(airflow: Airflow, run: Run, task_id: str) -> set[str]:

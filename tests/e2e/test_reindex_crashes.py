@@ -3,35 +3,34 @@
 from pg2es.adapters import indices
 from pg2es.core.generation import sink_connector
 from tests.e2e.ground import Ground
-from tests.e2e.task_processes import Condition, kill_task, speaks_to
+from tests.e2e.task_processes import asks, has_done, kill_task
 from tests.e2e.watchers import AliasWatcher
 
 TIMEOUT_S = 120
-PORTS = ("postgres", "kafka", "connect_1", "connect_2", "elasticsearch")
 
 
 def test_a_task_killed_at_each_step(ground: Ground) -> None:
     old = ground.live(ground.notes).index
     new = f"{ground.notes}-{int(old[-6:]) + 1:06d}"
-    works = speaks_to([ground.ports[name] for name in PORTS])
     clients = ground.clients
+    postgres, elasticsearch = ground.ports["postgres"], ground.ports["elasticsearch"]
 
-    steps: dict[str, Condition] = {
-        "plan": works,
-        "create_generation": lambda _: clients.elasticsearch.indices.exists(index=new).body,
-        "start_stream": lambda _: clients.connect.config(sink_connector(new)) is not None,
-        "plan_chunks": works,
-        "copy_chunk": works,
-        "finish_build": works,
-        "verify": works,
-        "smoke": works,
-        "swap": lambda _: indices.live_generation(clients.elasticsearch, ground.notes) == new,
-        "retire": lambda _: clients.connect.config(sink_connector(old)) is None,
+    steps = {
+        "plan": asks(postgres),
+        "create_generation": has_done(lambda: clients.elasticsearch.indices.exists(index=new).body),
+        "start_stream": has_done(lambda: clients.connect.config(sink_connector(new)) is not None),
+        "plan_chunks": asks(postgres),
+        "copy_chunk": asks(postgres),
+        "finish_build": asks(postgres),
+        "verify": asks(postgres),
+        "smoke": asks(elasticsearch),
+        "swap": has_done(lambda: indices.live_generation(clients.elasticsearch, ground.notes) == new),
+        "retire": has_done(lambda: clients.connect.config(sink_connector(old)) is None),
     }
     with ground.under_fire(), AliasWatcher(ground.notes) as watcher:
         run = ground.airflow.trigger(f"reindex_{ground.notes}", {"force": True, "chunks": 2, "keep_old_for": 0})
-        for task_id, condition in steps.items():
-            kill_task(ground.airflow, run, task_id, condition, TIMEOUT_S)
+        for task_id, step in steps.items():
+            kill_task(ground.airflow, run, task_id, step, TIMEOUT_S)
         ground.airflow.wait([run], TIMEOUT_S)
     watcher.check()
 
