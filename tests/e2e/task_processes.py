@@ -75,7 +75,9 @@ def has_done(done: Callable[[], bool]) -> Step:
 @contextmanager
 def _frozen(port: int) -> Iterator[None]:
     """Stop the process that listens on a port, so that who connects anew waits; PostgreSQL's backends go on."""
-    (server,) = {c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.status == "LISTEN"}
+    (server,) = {
+        c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.status == "LISTEN"
+    }
     process = psutil.Process(server)
     process.suspend()
     try:
