@@ -42,7 +42,8 @@ class Compared:
 
     def stored(self, identifier: str) -> str:
         """Return a document's line as it is stored."""
-        return fetch_documents(self.clients.elasticsearch, self.generation.index, [identifier])[identifier].decode()
+        found = fetch_documents(self.clients.elasticsearch, self.generation.index, [identifier])
+        return found[identifier].source.decode()
 
     def store(self, identifier: str, source: str) -> None:
         """Write a line as somebody else would, without a version."""

@@ -90,7 +90,8 @@ class Stream:
     def documents(self) -> dict[str, bytes]:
         """Return every document's bytes, without id, mark and what differs from row to row."""
         ids = [str(number) for number in range(1, ROWS + 1)]
-        return fetch_documents(self.clients.elasticsearch, self.generation.index, ids)
+        found = fetch_documents(self.clients.elasticsearch, self.generation.index, ids)
+        return {identifier: document.source for identifier, document in found.items()}
 
     def records(self, topic: str) -> list[tuple[Any, Any]]:
         """Return every key and value of a topic, as JSON."""

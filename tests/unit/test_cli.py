@@ -162,8 +162,7 @@ def test_findings_are_shown_with_what_mends_them(capsys: pytest.CaptureFixture[s
 
 def test_a_comparison_is_shown_with_some_ids(capsys: pytest.CaptureFixture[str]) -> None:
     comparison = Comparison("orders", "orders-000001", equal=1234)
-    comparison.counts[Drift.STALE] = 5
-    comparison.samples[Drift.STALE] = ["1", "[/red]", "3"]
+    comparison.ids[Drift.STALE] = ["1", "[/red]", "3", "4", "5"]
     verify.show(comparison, 2)
     out = capsys.readouterr().out
     assert "orders: orders-000001" in out

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pg2es.core import generation
 from pg2es.core.chunks import MAX_CHUNKS, BlockRange, Chunk, Relation, plan_chunks
 from pg2es.core.connectors import masked, start_offsets
-from pg2es.core.digest import BROKEN, digest, is_intact
-from pg2es.core.drift import Drift, classify, classify_digests, key_of_id
+from pg2es.core.digest import digest, is_intact
+from pg2es.core.drift import Drift, classify
 from pg2es.core.errors import CatalogError, FormatMismatch, GenerationError
 from pg2es.core.findings import count_errors, error, info, warning
 from pg2es.core.generation import (
@@ -30,7 +30,7 @@ from pg2es.core.generation import (
 )
 from pg2es.core.pipeline import Related
 from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
-from pg2es.core.table import Column, Key, ReplicaIdentity, Table, key_of
+from pg2es.core.table import Column, ReplicaIdentity, Table, key_of
 
 RECIPE = Recipe(
     table="public.orders", key=("id",), document="SELECT id FROM root", columns=(("id", "int8"),), mapping={}
@@ -110,20 +110,6 @@ class TestDrift:
         assert classify(b"newer", ours) is Drift.STALE
         assert classify(ours, ours.replace(b'"a":1', b'"a":2')) is Drift.ALTERED
         assert classify(None, b'{"a":2}') is Drift.ALTERED
-
-    def test_kinds_by_digest(self) -> None:
-        assert classify_digests((1, 2), (1, 2)) is None
-        assert classify_digests((1, 2), None) is Drift.MISSING
-        assert classify_digests(None, (1, 2)) is Drift.EXTRA
-        assert classify_digests((1, 2), (1, 3)) is Drift.STALE
-        assert classify_digests((1, 2), BROKEN) is Drift.ALTERED
-        assert classify_digests(None, BROKEN) is Drift.ALTERED
-
-    @given(st.lists(st.text(), min_size=2, max_size=4))
-    def test_an_id_leads_back_to_its_key(self, values: list[str]) -> None:
-        key = Key(tuple(Column(f"k{number}", "text", not_null=True) for number in range(len(values))))
-        assert key_of_id(key, json.dumps(values)) == tuple(values)
-        assert key_of_id(Key(key.columns[:1]), values[0]) == (values[0],)
 
 
 class TestGeneration:

@@ -15,8 +15,7 @@ from pg2es.core.drift import Comparison, Drift
 def make_results(**counts: int) -> Results:
     comparison = Comparison("orders", "orders-000001", equal=1_000)
     for kind, count in counts.items():
-        comparison.counts[Drift(kind)] = count
-        comparison.samples[Drift(kind)] = [str(number) for number in range(count)]
+        comparison.ids[Drift(kind)] = [str(number) for number in range(count)]
     pipeline = PipelineResult("orders", rows=1_000, seconds=0.5, docs_per_s=2_000, comparison=comparison)
     return Results((pipeline,), StreamResult(changed_rows=50, changes_per_s=100, records_behind=7, latency_s=0.25))
 

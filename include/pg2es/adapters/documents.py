@@ -20,6 +20,13 @@ class Stored(NamedTuple):
     source: bytes
 
 
+class Versioned(NamedTuple):
+    """A document as it is stored: its version and its bytes."""
+
+    version: int
+    source: bytes
+
+
 class Hit(msgspec.Struct):
     """One document of an answer."""
 
@@ -28,6 +35,7 @@ class Hit(msgspec.Struct):
     fields: dict[str, list[int]] = {}
     sort: list[int] = []
     found: bool = True
+    version: int = msgspec.field(name="_version", default=0)
 
     @property
     def bucket(self) -> int | None:
@@ -87,7 +95,8 @@ def scan(client: Client, index: str, page_size: int, **search: object) -> Iterat
             client.close_point_in_time(id=pit)
 
 
-def fetch_documents(client: Client, index: str, ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the stored bytes of these documents, as they are now (realtime); those that do not exist are left out."""
+def fetch_documents(client: Client, index: str, ids: Sequence[str]) -> dict[str, Versioned]:
+    """Return these documents as they are now (realtime); those that do not exist are left out."""
     answer = post_raw(client, f"/{index}/_mget", {"ids": list(ids)}, f"reading documents of {index}")
-    return {hit.id: bytes(hit.source) for hit in msgspec.json.decode(answer, type=_Docs).docs if hit.found}
+    hits = msgspec.json.decode(answer, type=_Docs).docs
+    return {hit.id: Versioned(hit.version, bytes(hit.source)) for hit in hits if hit.found}

@@ -1,11 +1,20 @@
 """Drift: how a document can differ from what PostgreSQL says."""
 
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, NamedTuple
 
-from pg2es.core.digest import BROKEN, Digest, is_intact
-from pg2es.core.table import Key
+from pg2es.core.digest import is_intact
+
+SAMPLE = 100
+"""Documents of each kind that are named one by one."""
+
+MARK_PREFIX = "_pg2es"
+SHOWN_FIELDS = 20
+SHOWN_CHARACTERS = 200
+REDACTED = "(redacted)"
 
 
 class Drift(StrEnum):
@@ -28,37 +37,46 @@ def classify(expected: bytes | None, stored: bytes | None) -> Drift | None:
     return Drift.EXTRA if expected is None else Drift.STALE
 
 
-def classify_digests(expected: Digest | None, stored: Digest | None) -> Drift | None:
-    """Return how a document differs as far as digests tell: what somebody altered may look like another kind."""
-    if expected == stored:
-        return None
-    if stored is None:
-        return Drift.MISSING
-    if stored == BROKEN:
-        return Drift.ALTERED
-    return Drift.EXTRA if expected is None else Drift.STALE
+class FieldDifference(NamedTuple):
+    """A field whose values differ. Values are JSON, cut after SHOWN_CHARACTERS; None: the field is not there."""
 
-
-def key_of_id(key: Key, identifier: str) -> tuple[str, ...]:
-    """Return the key that a document id stands for, as texts in key order."""
-    return (identifier,) if len(key.columns) == 1 else tuple(json.loads(identifier))
+    field: str
+    stored: str | None
+    expected: str | None
 
 
 @dataclass
 class Comparison:
-    """What a comparison of every root found. `samples` holds the first ids of each kind."""
+    """What a comparison found: ids by kind of drift, with the differing fields of the first SAMPLE of each kind.
+
+    `unjudged` documents differ, but were too many to look into. `in_flight` ones kept changing; `hot` names some.
+    `rewound` ones are among the drift: their version is above what this database can have given.
+    """
 
     pipeline: str
     index: str
     equal: int = 0
-    counts: dict[Drift, int] = field(default_factory=lambda: dict.fromkeys(Drift, 0))
-    samples: dict[Drift, list[str]] = field(default_factory=lambda: {kind: [] for kind in Drift})
+    ids: dict[Drift, list[str]] = field(default_factory=lambda: {kind: [] for kind in Drift})
+    fields: dict[str, tuple[FieldDifference, ...]] = field(default_factory=dict)
+    unjudged: int = 0
     in_flight: int = 0
+    hot: list[str] = field(default_factory=list)
+    rewound: int = 0
+
+    @property
+    def counts(self) -> dict[Drift, int]:
+        """How many documents differ, by kind."""
+        return {kind: len(ids) for kind, ids in self.ids.items()}
+
+    @property
+    def samples(self) -> dict[Drift, list[str]]:
+        """The first ids of each kind."""
+        return {kind: ids[:SAMPLE] for kind, ids in self.ids.items()}
 
     @property
     def drifted(self) -> int:
         """How many documents differ."""
-        return sum(self.counts.values())
+        return sum(self.counts.values()) + self.unjudged
 
     @property
     def clean(self) -> bool:
@@ -67,4 +85,39 @@ class Comparison:
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{count:,} {kind.value}" for kind, count in self.counts.items())
-        return f"{self.pipeline} ({self.index}): {self.equal:,} equal, {kinds}, {self.in_flight:,} in flight"
+        more = f", {self.unjudged:,} more that differ" if self.unjudged else ""
+        return f"{self.pipeline} ({self.index}): {self.equal:,} equal, {kinds}{more}, {self.in_flight:,} in flight"
+
+
+def find_field_differences(
+    stored: bytes | None, expected: bytes | None, redact: Collection[str]
+) -> tuple[FieldDifference, ...]:
+    """Return the first SHOWN_FIELDS fields that differ, objects taken apart; values of `redact` are left out."""
+    old, new = dict(_leaves(stored)), dict(_leaves(expected))
+    differing = [name for name in old | new if old.get(name) != new.get(name)]
+    # The mark differs whenever another field does.
+    names = [name for name in differing if not name.startswith(MARK_PREFIX)] or differing
+    return tuple(
+        FieldDifference(name, _show(name, old.get(name), redact), _show(name, new.get(name), redact))
+        for name in names[:SHOWN_FIELDS]
+    )
+
+
+def _leaves(document: bytes | None) -> Iterator[tuple[str, str]]:
+    """Give dotted names and values, as JSON, of the fields of a document."""
+    open_: list[tuple[str, Any]] = [("", json.loads(document or b"{}"))]
+    while open_:
+        name, value = open_.pop()
+        if isinstance(value, dict) and (value or not name):
+            prefix = f"{name}." if name else ""
+            open_ += [(f"{prefix}{key}", child) for key, child in reversed(value.items())]
+        else:
+            yield name, json.dumps(value, ensure_ascii=False)
+
+
+def _show(name: str, value: str | None, redact: Collection[str]) -> str | None:
+    if value is None:
+        return None
+    if any(name == hidden or name.startswith(f"{hidden}.") or hidden.startswith(f"{name}.") for hidden in redact):
+        return REDACTED
+    return value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"

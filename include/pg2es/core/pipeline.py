@@ -111,6 +111,27 @@ class ReindexSettings(FileModel):
     )
 
 
+class ReconcileSettings(FileModel):
+    """The schedule and the defaults of the reconcile DAG's Params."""
+
+    every_h: float | None = Field(
+        default=1, gt=0, description="Hours between two runs; `null`: only after a swap and on demand."
+    )
+    deep_runs: int = Field(
+        default=24,
+        ge=1,
+        le=10_000,
+        description="Scheduled runs in which every stored document is read once: each run reads one part of so many.",
+    )
+    repair: bool = Field(default=True, description="Read the rows of documents that differ again.")
+    max_repair_fraction: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="When a larger part of the documents differs, nothing is repaired: something else is wrong.",
+    )
+
+
 class SmokeQuery(FileModel):
     """A query that has to find something in a new generation before it goes live."""
 
@@ -153,6 +174,13 @@ class Pipeline(FileModel):
     smoke: tuple[SmokeQuery, ...] = Field(
         default=(), description="Queries that a new generation has to answer before it goes live."
     )
+    reconcile: ReconcileSettings = Field(
+        default_factory=ReconcileSettings, description="When and how the index is compared with the table."
+    )
+    redact: tuple[str, ...] = Field(
+        default=(),
+        description="Fields of the document, such as `email` or `customer.email`, whose values reports leave out.",
+    )
     max_document_bytes: int = Field(
         default=10 * 1024 * 1024,
         ge=1024,
@@ -160,7 +188,7 @@ class Pipeline(FileModel):
         description="A larger document is rejected instead of sent (Elasticsearch takes requests up to 100 MiB).",
     )
 
-    _key_listed = field_validator("key", mode="before")(_listed)
+    _key_listed = field_validator("key", "redact", mode="before")(_listed)
 
     @model_validator(mode="before")
     @classmethod

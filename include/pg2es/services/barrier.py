@@ -34,8 +34,8 @@ class BarrierTimeout(TransientError):
 
 def pass_barrier(
     clients: Clients, pipeline: Pipeline, generation: Generation, timeout_s: float = BARRIER_TIMEOUT_S
-) -> None:
-    """Return when every change committed before this call is searchable in the generation.
+) -> int:
+    """Return when every change committed before this call is searchable in the generation; return the marker's LSN.
 
     Raises ConnectorError when the source or the sink has failed, BarrierTimeout when the stream is too slow.
     """
@@ -50,6 +50,7 @@ def pass_barrier(
     ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
     _wait_for_sink(clients, sink, ends, timeout_s)
     indices.refresh_index(clients.elasticsearch, generation.index)
+    return lsn
 
 
 def write_marker(session: Session) -> int:

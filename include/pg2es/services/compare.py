@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pg2es.adapters.documents import scan_by_bucket
 from pg2es.adapters.postgres import Session
-from pg2es.core.drift import Comparison, classify
+from pg2es.core.drift import Comparison
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.sql.documents import DocumentSql
 from pg2es.services.barrier import pass_barrier
@@ -30,13 +30,13 @@ def compare(clients: Clients, pipeline: Pipeline, generation: Generation) -> Com
 
     Raises what barrier and document SQL raise.
     """
-    pass_barrier(clients, pipeline, generation)
+    since = pass_barrier(clients, pipeline, generation)
     with clients.session(clients.project.source_of(pipeline)) as session:
         sql = read_tables(session, generation.made_from(pipeline)).sql
-        suspects = Suspects(clients, session, sql, generation)
+        suspects = Suspects(clients, session, sql, generation, since)
         for expected, stored in _buckets(clients, session, sql, generation.index):
             for identifier in expected.keys() | stored.keys():
-                suspects.note(identifier, classify(expected.get(identifier), stored.get(identifier)))
+                suspects.note(identifier, differs=expected.get(identifier) != stored.get(identifier))
         return suspects.judge()
 
 

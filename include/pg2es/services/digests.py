@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pg2es.adapters.digests import count_unmarked, scan_digests, sum_digests
 from pg2es.adapters.postgres import Session
 from pg2es.core.digest import Digest, Sums
-from pg2es.core.drift import Comparison, classify_digests
+from pg2es.core.drift import Comparison
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.sql.documents import DocumentSql
 from pg2es.services.barrier import pass_barrier
@@ -35,16 +35,22 @@ def compare_digests(clients: Clients, pipeline: Pipeline, generation: Generation
 
     Raises what barrier and document SQL raise.
     """
-    pass_barrier(clients, pipeline, generation)
+    since = pass_barrier(clients, pipeline, generation)
     with clients.session(clients.project.source_of(pipeline)) as session:
         sql = read_tables(session, generation.made_from(pipeline)).sql
-        suspects = Suspects(clients, session, sql, generation)
-        differing = list_differing(clients, session, sql, generation.index)
-        suspects.result.equal = differing.equal
-        for ours, theirs in differing.documents:
-            for identifier in ours.keys() | theirs.keys():
-                suspects.note(identifier, classify_digests(ours.get(identifier), theirs.get(identifier)))
+        suspects = Suspects(clients, session, sql, generation, since)
+        note_differing(suspects)
         return suspects.judge()
+
+
+def note_differing(suspects: Suspects) -> None:
+    """Note how all documents compare by their digests."""
+    index = suspects.generation.index
+    differing = list_differing(suspects.clients, suspects.session, suspects.sql, index)
+    suspects.result.equal = differing.equal
+    for ours, theirs in differing.documents:
+        for identifier in ours.keys() | theirs.keys():
+            suspects.note(identifier, differs=ours.get(identifier) != theirs.get(identifier))
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from pg2es.adapters.elasticsearch import BulkOutcome, Client, Rejection, send_bulk
 from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, read_identity, translate_errors
+from pg2es.core.batches import in_batches
 from pg2es.core.chunks import BlockRange
 from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, IdentityMismatch
 from pg2es.core.generation import Meta
 from pg2es.core.sql import protocol
 from pg2es.core.sql.documents import DocumentSql
+from pg2es.services.ids import sort_ids
 
 log = logging.getLogger(__name__)
 
@@ -137,9 +139,18 @@ class Refresher:
     def refresh_keys(self, keys: Sequence[tuple[str, ...]]) -> BulkOutcome:
         """Refresh these roots, each key given as texts in key order; a root without a document is deleted."""
         total = BulkOutcome()
-        for start in range(0, len(keys), KEYS_AT_ONCE):
-            part = keys[start : start + KEYS_AT_ONCE]
+        for part in in_batches(keys, KEYS_AT_ONCE):
             total.add(self._until_acknowledged(lambda part=part: self._read_keys(part)))  # type: ignore[misc]
+        return total
+
+    def refresh_ids(self, ids: Sequence[str]) -> BulkOutcome:
+        """Refresh the roots of these documents; one whose id is no key is deleted, as no row can have it."""
+        total = BulkOutcome()
+        for part in in_batches(ids, KEYS_AT_ONCE):
+            found = sort_ids(self._session, self._target.sql, part)
+            total.add(self.refresh_keys(list(found.keys.values())))
+            if found.alien:
+                total.add(self._until_acknowledged(lambda alien=found.alien: self._read_alien(alien)))  # type: ignore[misc]
         return total
 
     def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]]) -> BulkOutcome:
@@ -188,6 +199,14 @@ class Refresher:
         def rows(version: int) -> Iterator[bytes]:
             for _, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
                 yield f"{action}\n{source}\n".encode() if source is not None else f"{action}\n".encode()
+
+        return self._read(rows)
+
+    def _read_alien(self, ids: Sequence[str]) -> Slice:
+        def rows(version: int) -> Iterator[bytes]:
+            for identifier in ids:
+                delete = {"delete": {"_id": identifier, "version": version, "version_type": "external"}}
+                yield orjson.dumps(delete) + b"\n"
 
         return self._read(rows)
 

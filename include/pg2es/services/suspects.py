@@ -2,11 +2,15 @@
 
     first reading  ──▶  suspect  ──▶  read again: PostgreSQL ── barrier ── Elasticsearch ── PostgreSQL  ──▶  equal
                            ▲                                                                            ──▶  drift
-                           └────────────────────── the row changed meanwhile ───────────────────────────┘
+                           └─────────── the row, or the document, changed meanwhile ────────────────────┘
 
-A change may be on its way while two sides are read that never stand still, so what differs is not yet drift.
+A change may be on its way while two sides are read that never stand still, so what differs is not yet drift. Drift is
+what differs behind a barrier although nobody touched it since the marker before: the row reads the same on both
+sides of the barrier, and the document's version is older than that marker. The version tells of a row that changed and
+changed back, also where the document is gone. No clock is asked.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,104 +20,139 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from pg2es.adapters.documents import fetch_documents
-from pg2es.adapters.postgres import Session, describe_sql_error, translate_errors
-from pg2es.core.drift import Comparison, Drift, classify, key_of_id
+from pg2es.adapters.documents import Versioned, fetch_documents
+from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, translate_errors
+from pg2es.adapters.tombstones import read_tombstones
+from pg2es.core.batches import in_batches
+from pg2es.core.drift import SAMPLE, Comparison, Drift, classify, find_field_differences
 from pg2es.core.errors import DocumentSqlError
+from pg2es.core.sql import protocol
 from pg2es.core.sql.documents import DocumentSql
 from pg2es.services.barrier import pass_barrier
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation
+from pg2es.services.ids import sort_ids
 
 log = logging.getLogger(__name__)
 
-SAMPLE = 100
-JUDGED = 20_000
-"""Suspects that are read again; with more of them something is wrong at large, and counts are enough."""
+JUDGED = 200_000
+"""Suspects that are read again; with more of them something is wrong at large, and their number is enough."""
 
 ROUNDS = 5
 AT_ONCE = 500
 
 T = TypeVar("T")
+Fingerprint = bytes | None
 
 
 @dataclass
 class Suspects:
-    """What a comparison of one generation notes, document by document, until it is judged."""
+    """What a comparison of one generation notes, document by document, until it is judged.
+
+    `since` is the LSN of a marker that was written before the first reading.
+    """
 
     clients: Clients
     session: Session
     sql: DocumentSql
     generation: Generation
-    noted: dict[str, Drift] = field(default_factory=dict)
+    since: int
+    noted: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.result = Comparison(self.sql.pipeline.name, self.generation.index)
 
-    def note(self, identifier: str, kind: Drift | None) -> None:
-        """Note how a document differs at first sight, None: not at all."""
-        if kind is None:
+    def note(self, identifier: str, *, differs: bool) -> None:
+        """Note whether a document differs at first sight."""
+        if not differs:
             self.result.equal += 1
-        elif len(self.noted) <= JUDGED:
-            self.noted[identifier] = kind
+        elif len(self.noted) < JUDGED:
+            self.noted[identifier] = None
         else:
-            self._count(identifier, kind)
+            self.result.unjudged += 1
+
+    def note_altered(self, identifier: str) -> None:
+        """Note a document whose bytes are not those of its mark, after its mark was compared."""
+        if identifier not in self.noted:
+            self.result.equal -= 1
+            self.note(identifier, differs=True)
 
     def judge(self) -> Comparison:
-        """Return the comparison: drift is what still differs behind a barrier while its row did not change.
-
-        What still changes after ROUNDS readings counts as in flight.
-        """
-        drifted: dict[str, Drift] = {}
-        suspects = self.noted
-        if len(suspects) > JUDGED:
-            drifted, suspects = suspects, {}
+        """Return the comparison. What still changes after ROUNDS readings counts as in flight."""
+        suspects = list(self.noted)
         for _ in range(ROUNDS):
             if suspects:
                 log.info("%d documents differ; they are read again behind a barrier", len(suspects))
-                suspects = self._judge_once(suspects, drifted)
+                suspects = self._judge_once(suspects)
+        self.noted.clear()
         self.result.in_flight = len(suspects)
-        for identifier, kind in drifted.items():
-            self._count(identifier, kind)
+        self.result.hot = suspects[:SAMPLE]
         return self.result
 
-    def _judge_once(self, suspects: dict[str, Drift], drifted: dict[str, Drift]) -> dict[str, Drift]:
-        """Add to `drifted` and return the suspects whose rows changed while they were read."""
-        before = self._read_now(list(suspects))
-        pass_barrier(self.clients, self.sql.pipeline, self.generation)
-        stored = self._fetch_now(list(suspects))
-        after = self._read_now(list(suspects))
-        moving: dict[str, Drift] = {}
-        for identifier, kind in suspects.items():
-            found = classify(after.get(identifier), stored.get(identifier))
-            if found is None:
-                self.result.equal += identifier in stored
-            elif before.get(identifier) == after.get(identifier):
-                drifted[identifier] = found
-            else:
-                moving[identifier] = kind
+    def _judge_once(self, suspects: list[str]) -> list[str]:
+        """Record which suspects are equal and which are drift; return the others, which moved."""
+        before: dict[str, Fingerprint] = {}
+        for ids in in_batches(suspects, AT_ONCE):
+            documents = self._read_documents(ids)
+            before |= {identifier: _fingerprint(documents.get(identifier)) for identifier in ids}
+        marker = pass_barrier(self.clients, self.sql.pipeline, self.generation)
+        moving: list[str] = []
+        for ids in in_batches(suspects, AT_ONCE):
+            moving += self._judge_batch(ids, before)
+        self.since = marker
         return moving
 
-    def _read_now(self, ids: list[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for start in range(0, len(ids), AT_ONCE):
-            keys = [key_of_id(self.sql.key, identifier) for identifier in ids[start : start + AT_ONCE]]
-            columns = [list(column) for column in zip(*keys, strict=True)]
-            with _sql_errors(self.sql):
-                rows = self.session.execute(self.sql.by_keys(), [*columns, 0]).fetchall()
-            found.update({identifier: source.encode() for identifier, _, source in rows if source is not None})
-        return found
+    def _judge_batch(self, ids: Sequence[str], before: dict[str, Fingerprint]) -> Iterator[str]:
+        """Give those that moved."""
+        client, index = self.clients.elasticsearch, self.generation.index
+        stored = fetch_documents(client, index, ids)
+        expected = self._read_documents(ids)
+        differing: dict[str, Drift] = {}
+        for identifier in ids:
+            kind = classify(expected.get(identifier), _source(stored.get(identifier)))
+            if kind is None:
+                self.result.equal += identifier in stored
+            elif before[identifier] == _fingerprint(expected.get(identifier)):
+                differing[identifier] = kind
+            else:
+                yield identifier
+        missing = [identifier for identifier in differing if identifier not in stored]
+        versions = read_tombstones(client, index, missing) if missing else {}
+        versions |= {identifier: stored[identifier].version for identifier in differing if identifier in stored}
+        epoch = self.generation.meta.epoch << 56
+        last = epoch | int(fetch_one(self.session, protocol.CURRENT_LSN)[0])
+        for identifier, kind in differing.items():
+            version = versions.get(identifier, 0)
+            if epoch | self.since <= version <= last:
+                yield identifier
+                continue
+            self.result.rewound += version > last
+            self._record(identifier, kind, _source(stored.get(identifier)), expected.get(identifier))
 
-    def _fetch_now(self, ids: list[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for start in range(0, len(ids), AT_ONCE):
-            found |= fetch_documents(self.clients.elasticsearch, self.generation.index, ids[start : start + AT_ONCE])
-        return found
+    def _record(self, identifier: str, kind: Drift, stored: bytes | None, expected: bytes | None) -> None:
+        ids = self.result.ids[kind]
+        ids.append(identifier)
+        if len(ids) <= SAMPLE:
+            redact = self.sql.pipeline.redact
+            self.result.fields[identifier] = find_field_differences(stored, expected, redact)
 
-    def _count(self, identifier: str, kind: Drift) -> None:
-        self.result.counts[kind] += 1
-        if len(self.result.samples[kind]) < SAMPLE:
-            self.result.samples[kind].append(identifier)
+    def _read_documents(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """Return what PostgreSQL says now; no entry where it has no document."""
+        with _sql_errors(self.sql):
+            keys = sort_ids(self.session, self.sql, ids).keys
+            if not keys:
+                return {}
+            columns = [list(column) for column in zip(*keys.values(), strict=True)]
+            rows = self.session.execute(self.sql.by_keys(), [*columns, 0]).fetchall()
+        return {identifier: source.encode() for identifier, _, source in rows if source is not None}
+
+
+def _source(stored: Versioned | None) -> bytes | None:
+    return stored.source if stored else None
+
+
+def _fingerprint(document: bytes | None) -> Fingerprint:
+    return None if document is None else hashlib.sha256(document).digest()
 
 
 def copy_rows(session: Session, sql: DocumentSql, statement: str, types: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from pg2es.core.drift import key_of_id
 from pg2es.core.errors import DocumentsRejected
 from pg2es.core.pipeline import Pipeline
 from pg2es.services.clients import Clients, read_tables
@@ -23,17 +22,17 @@ def sweep(clients: Clients, pipeline: Pipeline, generation: Generation) -> int:
     with clients.session(source) as reading, clients.session(source) as refreshing:
         sql = read_tables(reading, generation.made_from(pipeline)).sql
         refresher = Refresher(refreshing, clients.elasticsearch, Target(generation.index, generation.meta, sql))
-        extra: list[tuple[str, ...]] = []
+        extra: list[str] = []
         for expected, stored in list_differing(clients, reading, sql, generation.index).documents:
-            extra.extend(key_of_id(sql.key, identifier) for identifier in stored.keys() - expected.keys())
+            extra.extend(stored.keys() - expected.keys())
             if len(extra) >= AT_ONCE:
                 swept += _refresh(refresher, extra)
                 extra = []
         return swept + _refresh(refresher, extra)
 
 
-def _refresh(refresher: Refresher, keys: Sequence[tuple[str, ...]]) -> int:
-    outcome = refresher.refresh_keys(keys)
+def _refresh(refresher: Refresher, ids: Sequence[str]) -> int:
+    outcome = refresher.refresh_ids(ids)
     if outcome.rejected:
         raise DocumentsRejected(f"Elasticsearch refuses {outcome.rejected[0]}")
-    return len(keys)
+    return len(ids)

@@ -27,6 +27,7 @@ _DIGEST = "('x' || encode(substring(sha256(convert_to(doc, 'UTF8')) FROM 1 FOR 8
 _D0 = "((digest >> 33) & 2147483647)::int"
 _D1 = "(digest & 2147483647)::int"
 _MARK = f"""'{{"_pg2es":{{"d0":', {_D0}, ',"d1":', {_D1}, ',"bucket":', bucket, '}}'"""
+_POSITION = "pg2es_position"
 # An empty document has no comma after the mark.
 _SOURCE = f"concat({_MARK}, CASE doc WHEN '{{}}' THEN '}}' ELSE ',' || substr(doc, 2) END)"
 
@@ -70,6 +71,13 @@ class DocumentSql:
             f"  documents.source\n"
             f"FROM pg2es_requested LEFT JOIN documents ON documents.id = pg2es_requested.id"
         )
+
+    def canonical_ids(self) -> str:
+        """The document ids of a list of keys, in their order: `$1 … $K` as in `by_keys`; fails for what is no key."""
+        arrays = ", ".join(f"${n}::text[]::{column.type}[]" for n, column in enumerate(self.key.columns, start=1))
+        names = columns((*self.key.names, _POSITION))
+        keys = f"unnest({arrays}) WITH ORDINALITY AS k ({names})"
+        return f"SELECT {_id(self.key, 'k')} FROM {keys} ORDER BY k.{quote(_POSITION)}"
 
     def copy_blocks(self, blocks: BlockRange, version: int) -> str:
         """`COPY … TO STDOUT` of a ctid range as ready lines for a bulk request, one row for each document.

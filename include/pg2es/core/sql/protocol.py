@@ -26,6 +26,9 @@ FROM pg_control_system()"""
 VERSION = "SELECT pg_logical_emit_message(false, 'pg2es', '') - '0/0'::pg_lsn AS lsn"
 """The LSN of a message written for this call: unique, and taken before the read (rule 2)."""
 
+CURRENT_LSN = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+"""The end of the WAL: no version that was taken before is above it."""
+
 _FLUSH_17 = "SELECT pg_logical_emit_message(false, 'pg2es', '', true)"
 _FLUSH_15 = "SET LOCAL synchronous_commit = on;\nSELECT pg_logical_emit_message(true, 'pg2es', '')"
 
