@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, chain
 
 from pg2es.core.pipeline import Pipeline, Verification
 from pg2es_airflow import reindex
+from pg2es_airflow.assets import swapped as swapped_asset
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks
 from pg2es_airflow.params import keep_old_param
 from pg2es_airflow.project import project
@@ -85,6 +86,7 @@ def make_dag(pipeline: Pipeline) -> DAG:
             task_id="swap",
             python_callable=reindex.swap,
             op_kwargs={**index, "compared": verified.output},
+            outlets=[swapped_asset(pipeline.name)],
             trigger_rule="none_failed_min_one_success",
         )
         retired = PythonOperator(task_id="retire", python_callable=reindex.retire, op_kwargs=name)

@@ -9,6 +9,7 @@ from airflow.sdk import DAG, chain
 
 from pg2es.core.pipeline import Pipeline
 from pg2es_airflow import rollback
+from pg2es_airflow.assets import swapped as swapped_asset
 from pg2es_airflow.params import keep_old_param
 from pg2es_airflow.project import project
 from pg2es_airflow.retries import DEFAULT_ARGS
@@ -32,6 +33,7 @@ def make_dag(pipeline: Pipeline) -> DAG:
             task_id="swap",
             python_callable=rollback.swap,
             op_kwargs={"pipeline": pipeline.name, "index": checked.output},
+            outlets=[swapped_asset(pipeline.name)],
         )
         chain(checked, swapped)
     return dag

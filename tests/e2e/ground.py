@@ -62,7 +62,7 @@ AUTHORS_MAPPING = {
     **MAPPING,
     "mappings": {"dynamic": False, "properties": {"id": {"type": "long"}, "name": {"type": "text"}}},
 }
-DAG_FILES = ("backfill", "reindex", "rollback")
+DAG_FILES = ("backfill", "reconcile", "reindex", "rollback")
 """DAG files that make a DAG for each pipeline."""
 
 

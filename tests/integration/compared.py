@@ -49,6 +49,11 @@ class Compared:
         """Write a line as somebody else would, without a version."""
         self._send(f'{{"index":{{"_id":{json.dumps(identifier)}}}}}\n{source}\n')
 
+    def store_at(self, identifier: str, source: str, version: int) -> None:
+        """Write a line with a version of its own."""
+        action = {"index": {"_id": identifier, "version": version, "version_type": "external"}}
+        self._send(f"{json.dumps(action)}\n{source}\n")
+
     def change_mark(self, identifier: str, change: Callable[[Mark], Mark] | None) -> None:
         """Change the mark of a stored document, None: take it away."""
         document = json.loads(self.stored(identifier))

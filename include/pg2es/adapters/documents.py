@@ -1,7 +1,8 @@
 """Stored documents, read as the bytes that Elasticsearch keeps."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -48,7 +49,6 @@ class _Hits(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
-    pit_id: str
     hits: _Hits
     timed_out: bool = False
 
@@ -68,31 +68,38 @@ def scan_by_bucket(client: Client, index: str) -> Iterator[Stored]:
 
 def scan(client: Client, index: str, page_size: int, **search: object) -> Iterator[Hit]:
     """Give every hit of a search, ordered by bucket; those without one come last."""
+    by_bucket = [{"_pg2es.bucket": {"order": "asc", "missing": "_last"}}]
+    with open_point_in_time(client, index) as pit:
+        for page in read_pages(client, index, {**search, "size": page_size, "pit": pit, "sort": by_bucket}):
+            yield from page
+
+
+@contextmanager
+def open_point_in_time(client: Client, index: str) -> Iterator[dict[str, str]]:
+    """Give the `pit` of searches that all see the same documents."""
     with translate_errors(f"reading {index}"):
-        pit = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body["id"]
-    after: list[int] | None = None
+        pit = {"id": client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body["id"]}
     try:
-        while True:
-            request = {
-                **search,
-                "size": page_size,
-                "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
-                "sort": [{"_pg2es.bucket": {"order": "asc", "missing": "_last"}}],
-                "track_total_hits": False,
-                **({"search_after": after} if after else {}),
-            }
-            answer = post_raw(client, "/_search", request, f"reading {index}", allow_partial_search_results="false")
-            page = msgspec.json.decode(answer, type=_Page)
-            if page.timed_out:
-                raise ElasticsearchUnavailable(f"Elasticsearch answered only a part of a search in {index}")
-            pit = page.pit_id
-            yield from page.hits.hits
-            if len(page.hits.hits) < page_size:
-                return
-            after = page.hits.hits[-1].sort
+        yield {**pit, "keep_alive": KEEP_ALIVE}
     finally:
         with translate_errors(f"closing the search of {index}"):
-            client.close_point_in_time(id=pit)
+            client.close_point_in_time(**pit)
+
+
+def read_pages(client: Client, index: str, search: dict[str, Any]) -> Iterator[list[Hit]]:
+    """Give the hits of a sorted search at a point in time, page by page."""
+    after: list[int] | None = None
+    while True:
+        request = {**search, "track_total_hits": False, **({"search_after": after} if after else {})}
+        answer = post_raw(client, "/_search", request, f"reading {index}", allow_partial_search_results="false")
+        page = msgspec.json.decode(answer, type=_Page)
+        if page.timed_out:
+            raise ElasticsearchUnavailable(f"Elasticsearch answered only a part of a search in {index}")
+        hits = page.hits.hits
+        yield hits
+        if len(hits) < search["size"]:
+            return
+        after = hits[-1].sort
 
 
 def fetch_documents(client: Client, index: str, ids: Sequence[str]) -> dict[str, Versioned]:

@@ -1,7 +1,7 @@
 """The command `pg2es`.
 
-Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, a difference of `plan`, drift of
-`verify`), 2 the command could not do its work, or a pipeline cannot.
+Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, a difference of `plan`, drift that
+`verify` finds or `reconcile` leaves), 2 the command could not do its work, or a pipeline cannot.
 """
 
 import sys
@@ -15,6 +15,7 @@ from pg2es import __version__
 from pg2es.cli.console import fail, out, set_up_logging
 from pg2es.cli.folder import load
 from pg2es.core.errors import Pg2esError
+from pg2es.core.reconciliation import Deep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -89,6 +90,43 @@ def verify(
 
     if not verify(load(context.obj), pipeline, ids):
         raise typer.Exit(FOUND)
+
+
+@app.command()
+def reconcile(
+    context: typer.Context,
+    pipeline: str,
+    deep: Annotated[
+        Deep, typer.Option(help="Also read stored documents whole: none, the part that is due, or all.")
+    ] = Deep.NONE,
+    repair: Annotated[
+        bool | None, typer.Option("--repair/--no-repair", help="Read rows of documents that differ again.")
+    ] = None,
+    max_repair_fraction: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Repair nothing when a larger part of the documents differs.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every id that differed into this file.")] = None,
+) -> None:
+    """Compare all documents with their rows by digests, repair what differs, and report it."""
+    from pg2es.cli.reconcile import run
+
+    equal = run(load(context.obj), pipeline, deep=deep, repair=repair, max_repair_fraction=max_repair_fraction, csv=csv)
+    if not equal:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    pipeline: Annotated[str | None, typer.Argument(help="A pipeline; all by default.")] = None,
+    kind: Annotated[str | None, typer.Option(help="A kind of job, such as reconcile.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest to print.")] = 10,
+    json: Annotated[bool, typer.Option("--json", help="With all details, a line for each report.")] = False,
+) -> None:
+    """Print what backfills, reindexes and reconciliations reported."""
+    from pg2es.cli.report import report
+
+    report(load(context.obj), pipeline=pipeline, kind=kind, limit=limit, json=json)
 
 
 @app.command()

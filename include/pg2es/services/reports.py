@@ -44,11 +44,23 @@ def write_report(
         client.index(index=INDEX, document=report, refresh="wait_for")
 
 
+def read_reports(
+    client: Elasticsearch, *, kind: str | None = None, pipeline: str | None = None, limit: int
+) -> list[dict[str, Any]]:
+    """Return the newest reports, the newest first: of a kind of job, about a pipeline, or any."""
+    terms = [{"term": {name: value}} for name, value in (("kind", kind), ("pipeline", pipeline)) if value]
+    with translate_errors("reading the reports"):
+        found = client.search(
+            index=INDEX,
+            query={"bool": {"filter": terms}},
+            sort=[{"at": "desc"}],
+            size=limit,
+            ignore_unavailable=True,
+            allow_no_indices=True,
+        )
+    return [dict(hit["_source"]) for hit in found["hits"]["hits"]]
+
+
 def read_last_report(client: Elasticsearch, kind: str, pipeline: str) -> dict[str, Any] | None:
     """Return the newest report of a kind about a pipeline, None when there is none."""
-    query = {"bool": {"filter": [{"term": {"kind": kind}}, {"term": {"pipeline": pipeline}}]}}
-    with translate_errors(f"reading the reports of {pipeline}"):
-        found = client.search(
-            index=INDEX, query=query, sort=[{"at": "desc"}], size=1, ignore_unavailable=True, allow_no_indices=True
-        )
-    return next((dict(hit["_source"]) for hit in found["hits"]["hits"]), None)
+    return next(iter(read_reports(client, kind=kind, pipeline=pipeline, limit=1)), None)

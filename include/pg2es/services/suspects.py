@@ -62,6 +62,10 @@ class Suspects:
     def __post_init__(self) -> None:
         self.result = Comparison(self.sql.pipeline.name, self.generation.index)
 
+    def anew(self) -> "Suspects":
+        """Return suspects of the same generation with nothing noted, after the last judgement."""
+        return Suspects(self.clients, self.session, self.sql, self.generation, self.since)
+
     def note(self, identifier: str, *, differs: bool) -> None:
         """Note whether a document differs at first sight."""
         if not differs:

@@ -1,0 +1,47 @@
+"""`pg2es reconcile`: compare by digests, repair, report."""
+
+from pathlib import Path
+
+from rich.text import Text
+
+from pg2es.cli.console import err, out
+from pg2es.cli.verify import show
+from pg2es.core.drift import Comparison
+from pg2es.core.project import Project
+from pg2es.core.reconciliation import Deep, Reconciliation
+from pg2es.services.clients import Clients
+from pg2es.services.drift_file import write_drift_file
+from pg2es.services.reconcile import reconcile
+
+
+def run(
+    project: Project, name: str, *, deep: Deep, repair: bool | None, max_repair_fraction: float | None, csv: Path | None
+) -> bool:
+    """Reconcile a pipeline, by default as its file says, and return whether both sides are equal now."""
+    pipeline = project.pipeline(name)
+    settings = pipeline.reconcile
+    with err.status(f"Comparing {pipeline.alias} with PostgreSQL …"):
+        done = reconcile(
+            Clients(project),
+            pipeline,
+            deep=deep,
+            repair=settings.repair if repair is None else repair,
+            max_repair_fraction=settings.max_repair_fraction if max_repair_fraction is None else max_repair_fraction,
+        )
+    _show(done)
+    if csv:
+        write_drift_file(csv, done)
+        out.print(Text(f"Wrote {csv}."))
+    return done.outcome.is_good
+
+
+def _show(done: Reconciliation) -> None:
+    show(done.found, 10)
+    _show_fields(done.found)
+    out.print(Text(str(done)))
+
+
+def _show_fields(found: Comparison) -> None:
+    for identifier, fields in list(found.fields.items())[:10]:
+        for field in fields:
+            out.print(Text(f"{identifier}: {field.field}: {field.stored or '-'} → {field.expected or '-'}"))
