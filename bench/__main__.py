@@ -5,6 +5,8 @@ import os
 import sys
 
 from bench.backfill import measure_memory, measure_speed
+from bench.drift import measure_drift
+from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.reindex import measure_reindex
 from bench.results import save
 from bench.stream import measure_stream
@@ -13,6 +15,9 @@ from stack.config import load_config
 MEASUREMENTS = {
     "backfill": measure_speed,
     "memory": measure_memory,
+    "drift": measure_drift,
+    "reconcile": measure_reconcile,
+    "reconcile_memory": measure_reconcile_memory,
     "reindex": measure_reindex,
     "stream": measure_stream,
 }
