@@ -21,7 +21,7 @@ class Planter:
 
     def read(self, ids: Sequence[str]) -> dict[str, str]:
         """Return the lines of these documents."""
-        found = {}
+        found: dict[str, str] = {}
         for part in in_batches(ids, AT_ONCE):
             documents = fetch_documents(self.client, self.index, part)
             found |= {identifier: document.source.decode() for identifier, document in documents.items()}

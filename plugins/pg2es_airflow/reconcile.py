@@ -5,25 +5,36 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from pg2es_airflow.assets import reconciled
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import clients, project
+from pg2es_airflow.project import clients
 
 RUNS_VARIABLE = "PG2ES_RUNS"
 
 
 def reconcile(pipeline: str) -> dict[str, str]:
-    """Compare, repair, report; return the outcome and a text. The list of what differed goes into the run's folder."""
+    """Compare, repair, report; return the outcome and a text. The list of what differed goes into the run's folder.
+
+    Skipped while the pipeline has no index at all: before its first backfill there is nothing to compare.
+    """
     from pg2es.core.reconciliation import Deep
     from pg2es.services.drift_file import write_drift_file
+    from pg2es.services.generations import list_generations
     from pg2es.services.reconcile import reconcile
 
     context = get_current_context()
     params = context["params"]
+    servers = clients()
+    model = servers.project.pipeline(pipeline)
+    if not list_generations(servers.elasticsearch, model):
+        text = f"Pipeline {pipeline} has no index yet: run the DAG backfill_{pipeline}."
+        write_run_note(text)
+        raise AirflowSkipException(text)
     done = reconcile(
-        clients(),
-        project().pipeline(pipeline),
+        servers,
+        model,
         deep=Deep(params["deep"]),
         repair=params["repair"],
         max_repair_fraction=params["max_repair_fraction"],

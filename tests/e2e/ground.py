@@ -182,6 +182,14 @@ class Ground:
         self.airflow.wait(runs, TIMEOUT_S)
         return runs[0]
 
+    def last_asset_event(self, asset: str) -> dict[str, Any]:
+        """Return what the newest event of an asset carries."""
+        found = self.airflow._call("GET", "/assets", params={"name_pattern": asset})["assets"]
+        [asset_id] = [one["id"] for one in found if one["name"] == asset]
+        params = {"asset_id": asset_id, "order_by": "-timestamp", "limit": 1}
+        [event] = self.airflow._call("GET", "/assets/events", params=params)["asset_events"]
+        return dict(event["extra"])
+
     def attempts(self, run: Run) -> dict[str, int]:
         """Return how often each task of a run was tried; of mapped ones, the highest number."""
         found: dict[str, int] = {}
