@@ -27,10 +27,11 @@ FIRST = 1_000_000
 @pytest.fixture(scope="module")
 def planted(ground: Ground) -> dict[Drift, list[str]]:
     """Ids of notes to spoil, by kind; extra ones have no row."""
+    last = FIRST + 3 * PLANTED - 1
     ground.database.execute(
         f"INSERT INTO public.authors VALUES ({QUIET_AUTHOR}, 'quiet')",
-        f"INSERT INTO public.notes (id, code, kind, title, author_id) SELECT n, 'quiet-' || n, 'quiet', 'Title of ' || n,"
-        f" {QUIET_AUTHOR} FROM generate_series({FIRST}, {FIRST + 3 * PLANTED - 1}) n",
+        "INSERT INTO public.notes (id, code, kind, title, author_id) "
+        f"SELECT n, 'quiet-' || n, 'quiet', 'Title of ' || n, {QUIET_AUTHOR} FROM generate_series({FIRST}, {last}) n",
     )
     pass_barrier(ground.clients, ground.clients.project.pipeline(ground.notes), ground.live(ground.notes))
     kinds = (Drift.MISSING, Drift.STALE, Drift.ALTERED, Drift.EXTRA)
