@@ -18,8 +18,8 @@ from pg2es.core.reconciliation import DeepRead, Outcome, Reconciliation, format_
 
 
 def differ(stored: object, expected: object, *redact: str) -> tuple[FieldDifference, ...]:
-    sides = (None if side is None else json.dumps(side).encode() for side in (stored, expected))
-    return find_field_differences(*sides, redact)
+    old, new = (None if side is None else json.dumps(side).encode() for side in (stored, expected))
+    return find_field_differences(old, new, redact)
 
 
 class TestFields:
