@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stack.config import load_config
 from stack.errors import StackError
@@ -124,5 +125,5 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        _err.print(f"[red]error:[/] {error}", soft_wrap=True, markup=True)
+        _err.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
         raise typer.Exit(1) from None
