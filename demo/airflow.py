@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 import httpx
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random
 
 from demo.errors import AirflowError
 
@@ -178,11 +179,28 @@ class Airflow:
         return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
+        def send() -> httpx.Response:
             return httpx.request(method, f"{self.url}{path}", headers=self._headers, timeout=TIMEOUT_S, **options)
+
+        try:
+            return _again_after_a_deadlock(send)
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise AirflowError(f"Airflow at {self.url} cannot be reached ({reason}); is it up?") from error
+
+
+def _is_database_error(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and "Database error" in response.text
+
+
+# Airflow's scheduler locks a task before its run, the end of a run by REST locks them the other way round. Then
+# PostgreSQL rolls one of the two back; what was rolled back can be sent again.
+_again_after_a_deadlock = Retrying(
+    retry=retry_if_result(_is_database_error),
+    wait=wait_random(max=1),
+    stop=stop_after_attempt(5),
+    retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+)
 
 
 def _detail(response: httpx.Response) -> str:

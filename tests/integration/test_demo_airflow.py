@@ -1,14 +1,20 @@
 """The client of Airflow's REST API, on the real Airflow, with a DAG of its own."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from demo.airflow import Airflow, Progress, Run, RunState
 from demo.errors import AirflowError
+from pg2es.services.waiting import wait_for
+from stack.config import HOST, load_config
 
 TIMEOUT_S = 240
+WAITING_FOR_A_RUN = """\
+SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE dag\\_run %'"""
 DAG_FILE = '''\
 """Written by a test, which removes it."""
 
@@ -40,6 +46,15 @@ def airflow(stack_environment: dict[str, str]) -> Airflow:
         stack_environment["PG2ES_AIRFLOW_URL"],
         stack_environment["PG2ES_AIRFLOW_USER"],
         stack_environment["PG2ES_AIRFLOW_PASSWORD"],
+    )
+
+
+@pytest.fixture(scope="module")
+def airflow_dsn(stack_environment: dict[str, str]) -> str:
+    """How Airflow's own database is reached."""
+    config = load_config()
+    return (
+        f"postgresql://airflow:{config.credentials['AIRFLOW_DB_PASSWORD']}@{HOST}:{config.ports['airflow_db']}/airflow"
     )
 
 
@@ -79,6 +94,25 @@ def test_a_param_that_is_refused_says_why(airflow: Airflow, dag_id: str) -> None
 def test_a_run_can_be_ended(airflow: Airflow, dag_id: str) -> None:
     run = airflow.trigger(dag_id)
     assert airflow.end_active_runs(dag_id) == 1
+    with pytest.raises(AirflowError, match=f"DAG {dag_id} has failed"):
+        airflow.wait([run], TIMEOUT_S)
+
+
+def test_a_deadlock_with_the_scheduler_fails_nothing(airflow: Airflow, dag_id: str, airflow_dsn: str) -> None:
+    """Here the test takes the scheduler's place: it holds the run and asks for its task, which Airflow holds."""
+    run = airflow.trigger(dag_id)
+    with psycopg.connect(airflow_dsn) as scheduler, psycopg.connect(airflow_dsn, autocommit=True) as watch:
+        scheduler.execute("SELECT FROM dag_run WHERE run_id = %s FOR UPDATE", [run.run_id])
+        with ThreadPoolExecutor() as pool:
+            ended = pool.submit(airflow.end_active_runs, dag_id)
+            wait_for(
+                lambda: watch.execute(WAITING_FOR_A_RUN).fetchall(),
+                timeout_s=TIMEOUT_S,
+                on_timeout=lambda: AssertionError("nobody waits for the run"),
+            )
+            scheduler.execute("SELECT FROM task_instance WHERE run_id = %s FOR UPDATE", [run.run_id])
+            scheduler.rollback()
+            assert ended.result() == 1
     with pytest.raises(AirflowError, match=f"DAG {dag_id} has failed"):
         airflow.wait([run], TIMEOUT_S)
 
