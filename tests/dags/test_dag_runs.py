@@ -1,5 +1,6 @@
 """The DAGs, run in this process against the real servers and a project folder of the test's own."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,6 +96,33 @@ def test_reindex_and_rollback(dags: "dict[str, DAG]", streamed_folder: ProjectFo
     assert dags["retire"].test().state == "success"
     assert list(indices.list_generations(client, pipeline.alias).values()) == [second]
     assert clients.connect.config(sink_connector(first)) is None
+
+
+def test_reconcile(
+    dags: "dict[str, DAG]", streamed_folder: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PG2ES_RUNS", str(tmp_path))
+    early = dags["reconcile_notes"].test()
+    assert {task.task_id: task.state for task in early.get_task_instances()} == {
+        "reconcile": "skipped",
+        "check": "skipped",
+    }
+    assert dags["backfill_notes"].test(run_conf={"chunks": 2}).state == "success"
+    clients = streamed_folder.clients()
+    pipeline = clients.project.pipeline("notes")
+    clients.elasticsearch.delete(index=pipeline.alias, id="7", refresh=True)
+
+    failed = dags["reconcile_notes"].test(run_conf={"repair": False})
+    assert failed.state == "failed"
+    assert {task.task_id: task.state for task in failed.get_task_instances()} == {
+        "reconcile": "success",
+        "check": "failed",
+    }
+    repaired = dags["reconcile_notes"].test()
+    assert repaired.state == "success"
+    assert clients.elasticsearch.exists(index=pipeline.alias, id="7")
+    file = tmp_path / "reconcile_notes" / repaired.run_id / "drift.csv"
+    assert file.read_text(encoding="utf-8").splitlines() == ["kind,id,differs", "missing,7,False"]
 
 
 def test_rejected_documents_fail_the_run_at_its_end(

@@ -22,6 +22,8 @@ QUIET_AUTHOR = AUTHORS + 1
 """No writer renames it, so nothing refreshes its notes by the way."""
 
 FIRST = 1_000_000
+NO_ROWS = 9_000_000
+"""Ids that no writer comes to."""
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,13 @@ def planted(ground: Ground) -> dict[Drift, list[str]]:
         f"SELECT n, 'quiet-' || n, 'quiet', 'Title of ' || n, {QUIET_AUTHOR} FROM generate_series({FIRST}, {last}) n",
     )
     pass_barrier(ground.clients, ground.clients.project.pipeline(ground.notes), ground.live(ground.notes))
-    kinds = (Drift.MISSING, Drift.STALE, Drift.ALTERED, Drift.EXTRA)
-    return {kind: [str(FIRST + number * PLANTED + n) for n in range(PLANTED)] for number, kind in enumerate(kinds)}
+    starts = {
+        Drift.MISSING: FIRST,
+        Drift.STALE: FIRST + PLANTED,
+        Drift.ALTERED: FIRST + 2 * PLANTED,
+        Drift.EXTRA: NO_ROWS,
+    }
+    return {kind: [str(start + number) for number in range(PLANTED)] for kind, start in starts.items()}
 
 
 def test_traffic_is_never_taken_for_drift(ground: Ground) -> None:
