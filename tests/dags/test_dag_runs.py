@@ -118,7 +118,7 @@ def test_reconcile(
         "reconcile": "success",
         "check": "failed",
     }
-    repaired = dags["reconcile_notes"].test()
+    repaired = dags["reconcile_notes"].test(run_conf={"repair": True})  # `test` keeps the Params of the run before
     assert repaired.state == "success"
     assert clients.elasticsearch.exists(index=pipeline.alias, id="7")
     file = tmp_path / "reconcile_notes" / repaired.run_id / "drift.csv"
