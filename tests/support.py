@@ -85,10 +85,26 @@ def temporary_database(name: str) -> Iterator[Database]:
         yield Database(name)
     finally:
         with connect("postgres", superuser=True) as session:
-            session.execute(
-                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [name]
+            wait_for(
+                lambda: _drop_slots(session, name),
+                timeout_s=60,
+                on_timeout=lambda: AssertionError(f"slots of {name} stay in use"),
             )
             session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+def _drop_slots(session: psycopg.Connection[TupleRow], database: str) -> bool:
+    """Drop the slots of a database, and return whether that was possible.
+
+    A connector that was removed in the midst of its start may take its slot once more, after it was seen free.
+    """
+    slots = "FROM pg_replication_slots WHERE database = %s"
+    try:
+        session.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}".encode(), [database])
+    except psycopg.errors.ObjectInUse:
+        session.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active".encode(), [database])
+        return False
+    return True
 
 
 @contextmanager
