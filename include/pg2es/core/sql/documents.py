@@ -71,6 +71,15 @@ class DocumentSql:
             f"FROM pg2es_requested LEFT JOIN documents ON documents.id = pg2es_requested.id"
         )
 
+    def ids_of_keys(self) -> str:
+        """Ids of a list of roots; `$1 … $K` are text arrays, one for each key column, in parallel."""
+        arrays = ", ".join(f"${n}::text[]::{column.type}[]" for n, column in enumerate(self.key.columns, start=1))
+        return f"SELECT DISTINCT {_id(self.key, 'k')} AS id FROM unnest({arrays}) AS k ({columns(self.key.names)})"
+
+    def ids_of_roots(self, roots: str) -> str:
+        """Ids of the roots that a statement returns, with its parameters."""
+        return f"SELECT DISTINCT {_id(self.key, 'k')} AS id FROM (\n{roots}\n) AS k ({columns(self.key.names)})"
+
     def copy_blocks(self, blocks: BlockRange, version: int) -> str:
         """`COPY … TO STDOUT` of a ctid range as ready lines for a bulk request, one row for each document.
 
