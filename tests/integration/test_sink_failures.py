@@ -78,10 +78,11 @@ def test_an_id_that_is_too_long_takes_no_other_document_with_it(make_sink: Calla
     sink.wait_until(lambda: sink.count() == 20, lambda: f"{sink.count()} documents instead of 20")
 
 
-def test_without_dead_letters_the_task_stops_with_the_reason(sink: SinkHarness) -> None:
+def test_without_dead_letters_the_task_stops_with_the_reason(make_sink: Callable[..., SinkHarness]) -> None:
+    sink = make_sink(errors={"tolerance": "none"})
     sink.commit("INSERT INTO public.orders VALUES (1, NULL, NULL, 'none')")
     sink.publish("orders", after={"id": 1})
-    sink.deploy({"errors.tolerance": None, "errors.deadletterqueue.topic.name": None})
+    sink.deploy()
     assert "document 1 was rejected" in sink.wait_until_failed()
 
 

@@ -1,6 +1,5 @@
 """`pg2es replay`: the dead letters of a source, and their replay."""
 
-from rich.table import Table
 from rich.text import Text
 
 from pg2es.cli.console import err, out
@@ -36,20 +35,12 @@ def discard_group(project: Project, source: str, group: str) -> bool:
 
 
 def show(groups: list[Group]) -> None:
-    """Print a row for each group."""
+    """Print the groups, each name in a line of its own: it is what --group takes."""
+    for group in groups:
+        out.print(Text(group.name, style="bold"))
+        about = f"pipeline {group.pipeline}" if group.pipeline else "of no pipeline that has a file"
+        times = f"{group.first:%Y-%m-%d %H:%M:%S} to {group.last:%Y-%m-%d %H:%M:%S}"
+        out.print(Text(f"  {group.count:,}, {about}, {times}{'' if group.names_root else '; they name no root'}"))
+        out.print(Text(f"  {group.subject}: {group.reason}", style="dim"))
     if not groups:
         out.print(Text("There are no dead letters."))
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("group", "pipeline", "count", "first", "last", "sample"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "count" else "left")
-    for group in groups:
-        table.add_row(
-            Text(group.name),
-            Text(group.pipeline or "none"),
-            Text(f"{group.count:,}"),
-            Text(f"{group.first:%Y-%m-%d %H:%M:%S}"),
-            Text(f"{group.last:%Y-%m-%d %H:%M:%S}"),
-            Text(f"{group.subject}: {group.reason}"),
-        )
-    out.print(table)

@@ -18,7 +18,7 @@ from pg2es.adapters.dead_letters import DeadLetterQueue, open_queue
 from pg2es.adapters.postgres import Session
 from pg2es.core.dead_letters import REASON_CHARACTERS, DeadLetter, Group, find_pipeline, group_letters, shorten
 from pg2es.core.drift import key_of_id
-from pg2es.core.errors import GenerationError, UnreadableRecord
+from pg2es.core.errors import GenerationError, PermanentError, UnreadableRecord
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.services.clients import Clients, PipelineTables, read_tables
@@ -75,8 +75,8 @@ def list_groups(clients: Clients, source: Source) -> list[Group]:
 def replay(clients: Clients, source: Source, group: str | None = None) -> Replayed:
     """Refresh the roots of a source's dead letters, of one group or of all, and resolve what is acknowledged.
 
-    Raises GenerationError when no letter is of that group, or a pipeline has no generation to write into; whatever was
-    resolved by then stays resolved.
+    Raises PermanentError when no letter is of that group, GenerationError when a pipeline has no generation to write
+    into; whatever was resolved by then stays resolved.
     """
     result = Replayed(source.name)
     with _queue(clients, source) as queue, ExitStack() as sessions:
@@ -92,7 +92,7 @@ def replay(clients: Clients, source: Source, group: str | None = None) -> Replay
 def discard(clients: Clients, source: Source, group: str) -> int:
     """Resolve the letters of a group without refreshing anything, and return how many there were.
 
-    For those that name no root, once a backfill has read every row. Raises GenerationError when none is of that group.
+    For those that name no root, once a backfill has read every row. Raises PermanentError when none is of that group.
     """
     discarded = 0
     with _queue(clients, source) as queue:
@@ -204,14 +204,14 @@ def _queue(clients: Clients, source: Source) -> AbstractContextManager[DeadLette
 
 
 def _chosen(queue: DeadLetterQueue, source: Source, group: str | None) -> Iterator[DeadLetter]:
-    """Give the open letters of a group, None: all; GenerationError when no letter is of that group."""
+    """Give the open letters of a group, None: all; PermanentError when no letter is of that group."""
     found = False
     for letter in queue.open_letters():
         if group is None or letter.group == group:
             found = True
             yield letter
     if group is not None and not found:
-        raise GenerationError(
+        raise PermanentError(
             f"Source {source.name} has no open dead letter of group {group}; `pg2es replay {source.name} --list` "
             f"shows the groups."
         )
