@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from pg2es.adapters import indices
 from pg2es.adapters.dead_letters import DeadLetterQueue, open_queue
 from pg2es.adapters.postgres import Session
 from pg2es.core.dead_letters import REASON_CHARACTERS, DeadLetter, Group, find_pipeline, group_letters, shorten
@@ -23,7 +22,7 @@ from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.services.clients import Clients, PipelineTables, read_tables
 from pg2es.services.fence import wait_for_fence
-from pg2es.services.generations import Generation, read_generation, require_live_generation
+from pg2es.services.generations import Generation, list_generations, require_live_generation
 from pg2es.services.refresh import Refresher, Target
 from pg2es.services.replay_roots import RootFinder
 
@@ -191,12 +190,10 @@ class _Judges:
 
 def _find_generation(clients: Clients, pipeline: Pipeline, written: str) -> Generation:
     """Return the generation of that name, or the live one when it is gone or replaced."""
-    client = clients.elasticsearch
-    if written in indices.list_generations(client, pipeline.alias).values():
-        generation = read_generation(client, written)
-        if generation.meta.replaced_at is None:
+    for generation in list_generations(clients.elasticsearch, pipeline):
+        if generation.index == written and generation.meta.replaced_at is None:
             return generation
-    return require_live_generation(client, pipeline)
+    return require_live_generation(clients.elasticsearch, pipeline)
 
 
 def _queue(clients: Clients, source: Source) -> AbstractContextManager[DeadLetterQueue]:
