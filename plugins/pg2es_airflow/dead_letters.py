@@ -23,7 +23,7 @@ def show(source: str) -> int:
 
 def replay(source: str) -> None:
     """Replay or discard a group, or replay all, and report; DocumentsRejected when letters stay."""
-    from pg2es.core.errors import DocumentsRejected
+    from pg2es.core.errors import DocumentsRejected, PermanentError
     from pg2es.services import replay as service
     from pg2es.services.reports import write_report
 
@@ -31,7 +31,9 @@ def replay(source: str) -> None:
     model = servers.project.source(source)
     params = get_current_context()["params"]
     if params["discard"]:
-        count = service.discard(servers, model, params["group"] or "")
+        if not params["group"]:
+            raise PermanentError("Param discard takes a group: nothing is discarded that nobody named.")
+        count = service.discard(servers, model, params["group"])
         text = f"Discarded {count:,} dead letters of {params['group']}."
         write_report(servers.elasticsearch, "replay", source, text, {"group": params["group"], "discarded": count})
         write_run_note(text)
