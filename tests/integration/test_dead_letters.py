@@ -1,5 +1,6 @@
 """Dead letters of a real sink: what is listed, what a replay resolves and what stays, whatever ends it halfway."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,11 +11,11 @@ from confluent_kafka import TopicPartition
 from pg2es.adapters import indices, kafka
 from pg2es.adapters.dead_letters import DeadLetterQueue
 from pg2es.core.dead_letters import Group
-from pg2es.core.errors import KafkaUnavailable, PermanentError
-from pg2es.services import replay
+from pg2es.core.errors import KafkaUnavailable, PermanentError, PostgresUnavailable
+from pg2es.services import replay, replay_roots
 from pg2es.services.generations import create_generation, read_recipe
 from tests.integration.sink_harness import SinkHarness
-from tests.support import ProjectFolder
+from tests.support import ProjectFolder, connect
 
 TABLES = (
     "CREATE TABLE public.orders (id text PRIMARY KEY, note text, number text)",
@@ -54,6 +55,18 @@ def groups(sink: SinkHarness) -> dict[str, Group]:
 
 def counts(sink: SinkHarness) -> dict[str, int]:
     return {name: group.count for name, group in groups(sink).items()}
+
+
+def write_letter(sink: SinkHarness, event: dict[str, Any]) -> None:
+    """Write a dead letter of an order, as the sink would."""
+    source = sink.folder.source_model()
+    headers: dict[str, str | bytes | None] = {
+        "__connect.errors.connector.name": sink.connector.encode(),
+        "__connect.errors.topic": source.topic_of("public.orders").encode(),
+    }
+    producer = sink.clients.kafka_access.producer()
+    producer.produce(source.dead_letter_topic, value=json.dumps(event), headers=headers)
+    assert producer.flush(30) == 0
 
 
 def wait_for_letters(sink: SinkHarness, count: int) -> None:
@@ -159,6 +172,23 @@ def test_a_record_of_a_related_table_leads_to_its_roots(orders: SinkHarness) -> 
     wait_for_letters(orders, 1)
     orders.commit("UPDATE public.orders SET number = '1'")
     assert run(orders) == (1, 0, 0)
+    assert orders.document("a") == {"id": "a", "number": "1"}
+
+
+def test_a_transaction_that_is_not_visible_is_waited_for_and_a_lost_one_is_not(
+    orders: SinkHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders.set_fence()
+    orders.commit("INSERT INTO public.orders VALUES ('a', NULL, '1')")
+    monkeypatch.setattr(replay_roots, "VISIBLE_TIMEOUT_S", 0)
+    with connect(orders.database.name) as session, session.transaction(force_rollback=True):
+        [[running]] = session.execute("SELECT pg_current_xact_id()::text::bigint").fetchall()
+        write_letter(orders, {"op": "c", "after": {"id": "a"}, "source": {"txId": running + 1_000_000}})
+        assert run(orders) == (1, 0, 0)
+        write_letter(orders, {"op": "c", "after": {"id": "a"}, "source": {"txId": running}})
+        with pytest.raises(PostgresUnavailable, match=f"Transaction {running}"):
+            run(orders)
+    assert run(orders) == (1, 0, 0)  # it was rolled back
     assert orders.document("a") == {"id": "a", "number": "1"}
 
 

@@ -102,12 +102,12 @@ class DeadLetterQueue:
             return sorted(found[self._topic].partitions) if self._topic in found else []
 
     def _span(self, partition: int) -> tuple[int, int]:
-        """Return the committed offset, or the first there is, and the end."""
+        """Return where to begin, the committed offset if the topic still has it, and the end."""
         place = TopicPartition(self._topic, partition)
         with translate_errors(f"reading offsets of {self._topic}"):
             low, high = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
             [committed] = self._consumer.committed([place], timeout=TIMEOUT_S)
-        return max(low, committed.offset), high
+        return committed.offset if low <= committed.offset <= high else low, high
 
     def _read(self, partition: int, span: tuple[int, int]) -> Iterator[Message]:
         start, end = span

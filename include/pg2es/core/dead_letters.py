@@ -14,6 +14,7 @@ REASON_CHARACTERS = 300
 """What is shown of a reason: Elasticsearch quotes values in it."""
 
 SAMPLE_CHARACTERS = 80
+_BRIEFLY = 120
 
 _HEADER = "__connect.errors."
 _REJECTED = "RejectedDocumentException"
@@ -115,7 +116,7 @@ class Group:
         unnamed = "" if self.names_root else " (names no root)"
         return (
             f"{self.name}{unnamed}: {self.count:,}, {self.first:%Y-%m-%d %H:%M:%S} to {self.last:%Y-%m-%d %H:%M:%S}, "
-            f"first {self.subject}: {self.reason}"
+            f"first {self.subject}: {shorten(self.reason, _BRIEFLY)}"
         )
 
 
