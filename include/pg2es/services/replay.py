@@ -9,7 +9,7 @@ A replay reads rows as they are now and never writes an old value, so it may run
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -55,8 +55,7 @@ class Replayed:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a report keeps it."""
-        names = ("source", "resolved", "refused", "unreadable", "samples")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self)
 
     def __str__(self) -> str:
         return (
