@@ -14,11 +14,17 @@ log = logging.getLogger(__name__)
 
 CONNECTION = "pg2es_airflow"
 TIMEOUT_S = 30
+NOTE_CHARACTERS = 1000
+"""Airflow takes no more."""
 
 
 def write_run_note(text: str) -> None:
-    """Log the sentence and make it the note of the current DAG run. A note that cannot be written fails no run."""
+    """Log the text and make its beginning the note of the current DAG run.
+
+    A note that cannot be written fails no run.
+    """
     log.info(text)
+    note = text if len(text) <= NOTE_CHARACTERS else f"{text[: NOTE_CHARACTERS - 1]}…"
     try:
         connection = BaseHook.get_connection(CONNECTION)
     except AirflowNotFoundException:
@@ -32,7 +38,7 @@ def write_run_note(text: str) -> None:
             token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
             client.patch(
                 f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}",
-                json={"note": text},
+                json={"note": note},
                 headers={"Authorization": f"Bearer {token}"},
             ).raise_for_status()
     except httpx.HTTPError as error:

@@ -57,9 +57,10 @@ def test_files_are_read_without_errors_and_fast(parsed: dict[str, Any]) -> None:
     assert parsed["seconds"] < 2
 
 
-def test_every_pipeline_has_its_dags(parsed: dict[str, Any]) -> None:
+def test_every_pipeline_and_every_source_has_its_dags(parsed: dict[str, Any]) -> None:
     pipelines = {file.stem for file in (CHECKOUT / "include" / "pipelines").glob("*.yaml")}
     for_each = {f"{job}_{pipeline}" for job in JOBS for pipeline in pipelines}
+    for_each |= {f"{job}_shop" for job in ("dead_letters", "replay")}
     assert set(parsed["dags"]) == {"connectors", "retire", "schema_watch", *for_each}
 
 
@@ -73,8 +74,8 @@ def test_every_dag_is_documented_and_runs_once_at_a_time(parsed: dict[str, Any])
 
 def test_only_the_watches_are_scheduled(parsed: dict[str, Any]) -> None:
     scheduled = {name for name, dag in parsed["dags"].items() if dag["scheduled"]}
-    assert {name for name in scheduled if not name.startswith("reconcile_")} == {"retire", "schema_watch"}
-    assert {name for name in parsed["dags"] if name.startswith("reconcile_")} <= scheduled
+    reconciliations = {name for name in parsed["dags"] if name.startswith("reconcile_")}
+    assert scheduled == {"dead_letters_shop", "retire", "schema_watch", *reconciliations}
 
 
 def test_steps_of_a_backfill(parsed: dict[str, Any]) -> None:
@@ -122,6 +123,7 @@ def test_params_are_checked_by_schemas(parsed: dict[str, Any]) -> None:
     assert parsed["dags"]["reconcile_orders"]["params"] == {"deep": "part", "max_repair_fraction": 0.05, "repair": True}
     assert parsed["dags"]["reconcile_orders"]["schemas"]["deep"]["enum"] == ["none", "part", "all"]
     assert parsed["dags"]["rollback_orders"]["params"] == {"keep_old_for": 24}
+    assert parsed["dags"]["replay_shop"]["params"] == {"group": None, "discard": False}
     assert parsed["dags"]["schema_watch"]["schemas"]["pipelines"]["items"]["enum"] == [
         "customers",
         "orders",

@@ -1,14 +1,16 @@
 """The DAGs, run in this process against the real servers and a project folder of the test's own."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pg2es.adapters import indices
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, PostgresUnavailable, TableRewritten
 from pg2es.core.generation import sink_connector
-from pg2es.services import reports
+from pg2es.services import replay, reports
+from pg2es.services.clients import Clients
+from pg2es.services.waiting import wait_for
 from tests.support import CHECKOUT, Database, ProjectFolder
 
 if TYPE_CHECKING:
@@ -144,6 +146,47 @@ def test_rejected_documents_fail_the_run_at_its_end(
     index = indices.live_generation(clients.elasticsearch, clients.project.pipeline("notes").alias)
     assert index
     assert indices.count_documents(clients.elasticsearch, index) == 2999
+
+
+def test_dead_letters_are_shown_then_replayed_once_a_reindex_has_mended_the_mapping(
+    dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database
+) -> None:
+    assert dags["backfill_notes"].test(run_conf={"chunks": 2}).state == "success"
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    show, replay_all = dags[f"dead_letters_{source.name}"], dags[f"replay_{source.name}"]
+    index = indices.live_generation(clients.elasticsearch, f"{streamed_folder.prefix}notes")
+
+    database.execute("UPDATE public.notes SET note = repeat('x', 40000) WHERE id = 7")  # longer than a keyword may be
+    wait_for(
+        lambda: replay.list_groups(clients, source),
+        timeout_s=60,
+        on_timeout=lambda: AssertionError("the sink wrote no dead letter"),
+    )
+    assert show.test().state == "success"
+    group = f"{index}/document_parsing_exception/note"
+    [report] = _reports(clients, "dead_letters", source.name)
+    assert [(found["name"], found["count"]) for found in report["details"]["groups"]] == [(group, 1)]
+    assert len(report["text"]) < 1000  # what Elasticsearch quotes is cut
+
+    assert replay_all.test(run_conf={"group": group}).state == "failed"
+    # A Param of an earlier run stays in a DAG that is only tested.
+    assert replay_all.test(run_conf={"group": None, "discard": True}).state == "failed"
+    assert len(replay.list_groups(clients, source)) == 1
+
+    mapping = {"mappings": {"dynamic": False, "properties": {"note": {"type": "keyword", "ignore_above": 100}}}}
+    streamed_folder.write("mappings/notes.json", mapping)
+    assert dags["reindex_notes"].test(run_conf={"chunks": 2, "force": True}).state == "success"
+    assert replay_all.test(run_conf={"group": None, "discard": False}).state == "success"
+    assert replay.list_groups(clients, source) == []
+    assert [report["details"].get("resolved") for report in _reports(clients, "replay", source.name)] == [0, 1]
+
+
+def _reports(clients: Clients, kind: str, name: str) -> list[dict[str, Any]]:
+    """Return the reports of a kind about a source, the oldest first."""
+    indices.refresh_index(clients.elasticsearch, reports.INDEX)
+    query = {"bool": {"filter": [{"term": {"kind": kind}}, {"term": {"pipeline": name}}]}}
+    found = clients.elasticsearch.search(index=reports.INDEX, query=query, sort=[{"at": "asc"}])
+    return [hit["_source"] for hit in found["hits"]["hits"]]
 
 
 def test_params_are_refused_before_anything_runs(dags: "dict[str, DAG]") -> None:

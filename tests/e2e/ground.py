@@ -294,6 +294,7 @@ def _remove(ground: Ground) -> None:
     clients, source = ground.clients, ground.folder.source_model()
     pipelines = [pipeline.name for pipeline in clients.project.pipelines_of(source)]
     dag_ids = [f"{file}_{pipeline}" for pipeline in pipelines for file in DAG_FILES]
+    dag_ids += [f"{job}_{source.name}" for job in ("dead_letters", "replay")]
     _end_runs(ground.airflow, dag_ids)
     for pipeline in pipelines:
         (ground.folder.folder / "pipelines" / f"{pipeline}.yaml").unlink()

@@ -63,6 +63,16 @@ def test_verify_before_the_first_backfill(run: Run, orders: str) -> None:
     assert err.count("\n") == 1
 
 
+def test_replay_without_dead_letters(run: Run, orders: str, project_folder: ProjectFolder) -> None:
+    assert run("replay", project_folder.source, "--list") == (0, "There are no dead letters.\n", "")
+    status, out, _ = run("replay", project_folder.source)
+    assert status == 0
+    assert "0 resolved, 0 refused again, 0 that name no root" in out
+    status, out, err = run("replay", project_folder.source, "--group", "x", "--discard")
+    assert (status, out) == (2, "")
+    assert "no open dead letter of group x" in err
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "arguments", "sentence"),
     [

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in __all__
 
 from pg2es.adapters import indices, kafka
 from pg2es.core.errors import AccessDenied, ConnectorError, GenerationError
@@ -49,6 +50,9 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     # Before any backfill there is only the source.
     assert connectors.deploy(clients, source) == [source.connector]
     assert database.fetch("SELECT pubname FROM pg_publication") == [(source.publication,)]
+    letters = ConfigResource(ResourceType.TOPIC, source.dead_letter_topic)
+    [described] = clients.kafka.describe_configs([letters]).values()
+    assert described.result()["retention.ms"].value == "-1"  # until they are resolved
 
     # What happened before a sink exists is the backfill's: its offsets start at the end of the topics.
     database.execute("INSERT INTO public.notes SELECT n, 'early' FROM generate_series(1, 50) n")

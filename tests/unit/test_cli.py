@@ -1,6 +1,7 @@
 """The command line: what it prints where, and the exit status. Every error is one sentence."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pg2es import __version__
-from pg2es.cli import validate, verify
+from pg2es.cli import replay, validate, verify
 from pg2es.cli.main import app, main
+from pg2es.core.dead_letters import Group
 from pg2es.core.drift import Comparison, Drift
 from pg2es.core.findings import error, info, warning
 
@@ -59,7 +61,7 @@ def test_version_and_help(run: Callable[..., Result]) -> None:
     assert run("--version") == (0, f"pg2es {__version__}\n", "")
     result = run("--help")
     assert result.status == 0
-    for command in ("validate", "suggest", "verify", "deploy", "remove"):
+    for command in ("validate", "suggest", "verify", "deploy", "remove", "replay"):
         assert command in result.out
 
 
@@ -92,7 +94,7 @@ def test_the_checkout_is_the_last_resort(
         (
             "pipelines/orders.yaml",
             "source: shop\ntable: public.orders\ntabel: x",
-            "pipelines/orders.yaml: tabel: unknown key; allowed here: alias, backfill, document, key, mapping,",
+            "pipelines/orders.yaml: tabel: unknown key; allowed here: alias, backfill, document, errors, key,",
         ),
         ("pipelines/orders.yaml", "source: shp\ntable: a.b", "source: there is no source shp; known: shop"),
         ("pipelines/orders.yaml", "source: shop", "pipelines/orders.yaml: table: is missing; it is required"),
@@ -121,6 +123,7 @@ def test_a_file_that_is_not_in_order(
         (["verify", "nope"], "there is no pipeline nope; known: orders"),
         (["deploy", "nope"], "there is no source nope; known: shop"),
         (["remove", "nope", "--yes"], "there is no source nope; known: shop"),
+        (["replay", "nope"], "there is no source nope; known: shop"),
         (["suggest", "nope", "public.a"], "there is no source nope; known: shop"),
     ],
 )
@@ -143,6 +146,25 @@ def test_remove_asks_first(folder: Path) -> None:
     result = CliRunner().invoke(app, ["--config", str(folder), "remove", "shop"], input="n\n")
     assert "Remove the connectors, slot pg2es_shop and publication pg2es_shop?" in result.output
     assert result.exit_code == 1
+
+
+def test_nothing_is_discarded_that_nobody_named(run: Callable[..., Result], folder: Path) -> None:
+    result = run("--config", str(folder), "replay", "shop", "--discard")
+    assert result.status == 2
+    assert "it takes a --group" in result.err
+
+
+def test_groups_of_dead_letters_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    at = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
+    found = Group("orders-000001/x/[b]", None, "orders-000001", "x", "[b]", True, "document 1", "no", at, at, 1234)
+    replay.show([found])
+    assert capsys.readouterr().out.splitlines() == [
+        "orders-000001/x/[b]",
+        "  1,234, of no pipeline that has a file, 2026-01-02 12:30:00 to 2026-01-02 12:30:00",
+        "  document 1: no",
+    ]
+    replay.show([])
+    assert capsys.readouterr().out == "There are no dead letters.\n"
 
 
 def test_findings_are_shown_with_what_mends_them(capsys: pytest.CaptureFixture[str]) -> None:

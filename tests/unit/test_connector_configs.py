@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg2es.core.connectors import Config, SinkTarget, captured_tables, sink_config, source_config
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.pipeline import ErrorSettings, Pipeline, Tolerance
 from pg2es.core.platform import Platform
 from pg2es.core.source import Events, Source
 from pg2es.core.sql.documents import DocumentSql
@@ -144,9 +144,20 @@ class TestSink:
 
     def test_nothing_is_skipped_silently(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         config = render(orders)
+        assert config["errors.tolerance"] == "all"
         assert config["errors.deadletterqueue.topic.name"] == "shop.dead-letters"
         assert config["errors.deadletterqueue.topic.replication.factor"] == "3"
         assert config["consumer.override.auto.offset.reset"] == "none"
+
+    def test_the_sink_stops_at_what_it_cannot_write_where_that_is_wanted(
+        self, orders: tuple[Pipeline, DocumentSql]
+    ) -> None:
+        made, sql = orders
+        errors = ErrorSettings(tolerance=Tolerance.NONE, retry_initial_ms=50, retry_max_ms=100)
+        config = render((made.model_copy(update={"errors": errors}), sql))
+        assert config["errors.tolerance"] == "none"
+        assert not [name for name in config if "deadletterqueue" in name]
+        assert (config["retry.initial.ms"], config["retry.max.ms"]) == ("50", "100")
 
     def test_a_certificate_is_told_where_there_is_one(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         assert "elasticsearch.ca.certificate" not in render(orders)

@@ -4,9 +4,25 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from pg2es.core.errors import KafkaUnavailable
 
@@ -25,11 +41,31 @@ class KafkaAccess:
 
     def admin(self) -> AdminClient:
         """Return a client for topics and offsets."""
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, **self.properties})
+        return AdminClient(self._client())
+
+    def consumer(self, group: str) -> Consumer:
+        """Return a consumer that commits what it is told to, and tells the end of a partition."""
+        return Consumer(
+            self._client()
+            | {
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+            }
+        )
+
+    def producer(self) -> Producer:
+        """Return a producer whose records are acknowledged by every replica in sync."""
+        return Producer(self._client() | {"acks": "all", "enable.idempotence": True, "linger.ms": 0})
+
+    def _client(self) -> dict[str, Any]:
+        return {"bootstrap.servers": self.bootstrap, "log_level": 0, **self.properties}
 
 
 @contextmanager
-def _translate_errors(doing: str) -> Iterator[None]:
+def translate_errors(doing: str) -> Iterator[None]:
+    """Raise KafkaUnavailable for the client's errors; `doing` says what was tried."""
     try:
         yield
     except KafkaException as error:
@@ -38,13 +74,13 @@ def _translate_errors(doing: str) -> Iterator[None]:
 
 def count_brokers(admin: AdminClient, timeout_s: float) -> int:
     """Return the number of brokers; KafkaUnavailable when none answers within `timeout_s`."""
-    with _translate_errors("connecting"):
+    with translate_errors("connecting"):
         return len(admin.list_topics(timeout=timeout_s).brokers)
 
 
 def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
     """Create the topics (name → partitions) that are missing and return their names."""
-    with _translate_errors("creating topics"):
+    with translate_errors("creating topics"):
         config = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
         missing = set(topics) - set(admin.list_topics(timeout=TIMEOUT_S).topics)
         created = []
@@ -65,9 +101,21 @@ def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor
         return created
 
 
+def keep_forever(admin: AdminClient, topic: str) -> None:
+    """Let a topic keep its records until somebody deletes them, whatever the brokers' defaults are."""
+    entries = [
+        ConfigEntry(name, "-1", incremental_operation=AlterConfigOpType.SET)
+        for name in ("retention.ms", "retention.bytes")
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    with translate_errors(f"changing topic {topic}"):
+        for future in admin.incremental_alter_configs([resource]).values():
+            future.result(TIMEOUT_S)
+
+
 def end_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
     """Return the offset behind the last record of each partition of the topics."""
-    with _translate_errors("reading offsets"):
+    with translate_errors("reading offsets"):
         known = admin.list_topics(timeout=TIMEOUT_S).topics
         missing = [topic for topic in topics if topic not in known]
         if missing:
@@ -80,7 +128,7 @@ def end_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
 
 def committed_offsets(admin: AdminClient, group: str) -> dict[Partition, int]:
     """Return the offsets that a consumer group has committed."""
-    with _translate_errors(f"reading the offsets of group {group}"):
+    with translate_errors(f"reading the offsets of group {group}"):
         future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
         found = future.result(TIMEOUT_S).topic_partitions or []
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}

@@ -1,7 +1,8 @@
 """The command `pg2es`.
 
 Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, a difference of `plan`, drift that
-`verify` finds or `reconcile` leaves), 2 the command could not do its work, or a pipeline cannot.
+`verify` finds or `reconcile` leaves, dead letters that `replay` leaves), 2 the command could not do its work, or a
+pipeline cannot.
 """
 
 import sys
@@ -170,6 +171,32 @@ def remove(
         typer.confirm(f"Remove the connectors, slot {found.slot} and publication {found.publication}?", abort=True)
     removed = connectors.remove(Clients(project), found)
     out.print(Text(f"Removed {', '.join([*removed, found.slot, found.publication])}."))
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    source: str,
+    group: Annotated[str | None, typer.Option(help="One group, as --list names it. Default: all.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show the groups and change nothing.")] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Take the group off the list without refreshing anything.")
+    ] = False,
+) -> None:
+    """Refresh what the dead letters of a source are about. What is refused again stays."""
+    from pg2es.cli.replay import discard_group, list_groups, replay
+
+    project = load(context.obj)
+    if show:
+        left = list_groups(project, source)
+    elif not discard:
+        left = replay(project, source, group)
+    elif group:
+        left = discard_group(project, source, group)
+    else:
+        raise typer.BadParameter("it takes a --group: nothing is discarded that nobody named")
+    if left:
+        raise typer.Exit(FOUND)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.pipeline import Pipeline, Tolerance
 from pg2es.core.platform import Platform
 from pg2es.core.source import Events, Source
 from pg2es.core.sql import protocol
@@ -97,6 +97,22 @@ def _exactly(*names: str) -> str:
 
 
 @dataclass(frozen=True)
+class Route:
+    """How a topic's changed rows lead to roots: these columns are the root's key, or parameters of `sql`."""
+
+    topic: str
+    columns: tuple[str, ...]
+    sql: str | None = None
+
+    def options(self, name: str) -> Config:
+        """Return the route as options of the sink."""
+        options = {"topic": self.topic, "columns": ",".join(self.columns)}
+        if self.sql:
+            options["sql"] = self.sql
+        return {f"route.{name}.{option}": value for option, value in options.items()}
+
+
+@dataclass(frozen=True)
 class SinkTarget:
     """What a sink connects to, with the references of secrets kept as they are."""
 
@@ -120,13 +136,13 @@ def sink_config(
     server_version: int,
 ) -> Config:
     """Return the configuration of the sink that feeds one generation, all SQL rendered."""
-    routes = _routes(pipeline, source, sql, related_tables)
+    routes = make_routes(pipeline, source, sql, related_tables)
     config = {
         "connector.class": SINK_CLASS,
         "tasks.max": str(pipeline.stream.tasks),
         "pipeline": pipeline.name,
         "index": generation,
-        "topics": ",".join(sorted({route["topic"] for route in routes.values()})),
+        "topics": ",".join(sorted({route.topic for route in routes.values()})),
         "postgres.url": target.postgres_url,
         "postgres.user": target.postgres_user,
         "postgres.password": target.postgres_password,
@@ -145,12 +161,7 @@ def sink_config(
         "routes": ",".join(routes),
         "batch.roots": str(pipeline.stream.batch_roots),
         "document.max.bytes": str(pipeline.max_document_bytes),
-        # What Elasticsearch refuses for its content goes to the dead letter topic with the reason; nothing is dropped.
-        "errors.tolerance": "all",
-        "errors.deadletterqueue.topic.name": source.dead_letter_topic,
-        "errors.deadletterqueue.topic.replication.factor": str(platform.kafka.replication_factor),
-        "errors.deadletterqueue.context.headers.enable": "true",
-        "errors.log.enable": "true",
+        **_error_options(pipeline, source, platform),
         # A batch collapses the events of one root, so larger polls do less work.
         "consumer.override.max.poll.records": "2000",
         # A position that Kafka no longer has is a loss: the task fails and says so instead of skipping it.
@@ -160,24 +171,40 @@ def sink_config(
     if target.ca_certificate:
         config["elasticsearch.ca.certificate"] = target.ca_certificate
     for name, route in routes.items():
-        config.update({f"route.{name}.{option}": value for option, value in route.items()})
+        config |= route.options(name)
     return config
 
 
-def _routes(
+def make_routes(
     pipeline: Pipeline, source: Source, sql: DocumentSql, related_tables: dict[str, Table]
-) -> dict[str, dict[str, str]]:
-    routes = {"root": {"topic": source.topic_of(pipeline.table), "columns": ",".join(sql.key.names)}}
+) -> dict[str, Route]:
+    """Return the ways from changed rows to the pipeline's roots, by name."""
+    routes = {"root": Route(source.topic_of(pipeline.table), sql.key.names)}
     for number, related in enumerate(pipeline.related, start=1):
         changed = related_tables[related.table]
-        route = {
-            "topic": source.topic_of(related.table),
-            "columns": ",".join(route_columns(related, changed)),
-        }
-        if related.roots_sql:
-            route["sql"] = roots_by_sql(related, changed, sql.key)
-        routes[f"related{number}"] = route
+        routes[f"related{number}"] = Route(
+            source.topic_of(related.table),
+            route_columns(related, changed),
+            roots_by_sql(related, changed, sql.key) if related.roots_sql else None,
+        )
     return routes
+
+
+def _error_options(pipeline: Pipeline, source: Source, platform: Platform) -> Config:
+    """What Elasticsearch refuses goes to the dead letter topic with the reason, or stops the sink; none is dropped."""
+    options = {
+        "errors.tolerance": pipeline.errors.tolerance.value,
+        "errors.log.enable": "true",
+        "retry.initial.ms": str(pipeline.errors.retry_initial_ms),
+        "retry.max.ms": str(pipeline.errors.retry_max_ms),
+    }
+    if pipeline.errors.tolerance is Tolerance.ALL:
+        options |= {
+            "errors.deadletterqueue.topic.name": source.dead_letter_topic,
+            "errors.deadletterqueue.topic.replication.factor": str(platform.kafka.replication_factor),
+            "errors.deadletterqueue.context.headers.enable": "true",
+        }
+    return options
 
 
 def sink_of(config: Config) -> str:

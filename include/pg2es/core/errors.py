@@ -19,6 +19,7 @@
         │   ├── TableRewritten    rows moved while they were read
         │   └── SchemaChanged     document SQL, mapping or the tables' columns are others
         ├── DocumentsRejected     Elasticsearch refuses documents for what they contain
+        ├── UnreadableRecord      a dead letter's record names no root
         ├── SmokeTestFailed       a query of the pipeline file finds less than it should
         └── DriftFound            the two sides differ
 
@@ -142,6 +143,10 @@ class SchemaChanged(PlanOutdated):
 
 class DocumentsRejected(PermanentError):
     """Elasticsearch refuses documents for what they contain."""
+
+
+class UnreadableRecord(PermanentError):
+    """The record of a dead letter names no root, so there is nothing that a replay could refresh."""
 
 
 class DriftFound(PermanentError):

@@ -144,9 +144,17 @@ def is_scratch_of(alias: str, index: str) -> bool:
     return re.fullmatch(re.escape(alias) + r"-scratch-[0-9a-f]{12}", index) is not None
 
 
+_SINK = "pg2es-sink-"
+
+
 def sink_connector(generation: str) -> str:
     """Return the name of the sink connector that feeds a generation."""
-    return f"pg2es-sink-{generation}"
+    return f"{_SINK}{generation}"
+
+
+def generation_of_sink(connector: str) -> str:
+    """Return the index of the generation that a sink connector feeds."""
+    return connector.removeprefix(_SINK)
 
 
 def is_sink_of(alias: str, connector: str) -> bool:

@@ -82,6 +82,40 @@ class StreamSettings(FileModel):
     batch_roots: int = Field(default=2_000, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
 
 
+class Tolerance(StrEnum):
+    """What the sink does with a record that it cannot bring into the index; named as Kafka Connect does."""
+
+    ALL = "all"
+    NONE = "none"
+
+
+class ErrorSettings(FileModel):
+    """What the sink does when something goes wrong. None of it drops a change."""
+
+    tolerance: Tolerance = Field(
+        default=Tolerance.ALL,
+        description="`all`: a record whose document Elasticsearch refuses becomes a dead letter with the reason, and "
+        "the rest goes on. `none`: the sink stops there until somebody has corrected the cause and deploys again.",
+    )
+    retry_initial_ms: int = Field(
+        default=200,
+        ge=1,
+        le=60_000,
+        description="First pause after a failure that may pass, such as a server that restarts. "
+        "It is tried again for as long as it takes.",
+    )
+    retry_max_ms: int = Field(default=10_000, ge=1, le=600_000, description="Longest pause; pauses double up to it.")
+
+    @model_validator(mode="after")
+    def _pauses_grow(self) -> "ErrorSettings":
+        if self.retry_initial_ms > self.retry_max_ms:
+            raise ValueError(
+                f"retry_initial_ms = {self.retry_initial_ms} is above retry_max_ms = {self.retry_max_ms}; "
+                f"pauses grow from the first to the second"
+            )
+        return self
+
+
 class OnSchemaChange(StrEnum):
     """What the schema watch does when a pipeline needs a new generation."""
 
@@ -166,6 +200,9 @@ class Pipeline(FileModel):
         default_factory=BackfillSettings, description="How the backfill divides the work."
     )
     stream: StreamSettings = Field(default_factory=StreamSettings, description="How the sink works.")
+    errors: ErrorSettings = Field(
+        default_factory=ErrorSettings, description="What the sink does when something goes wrong."
+    )
     on_schema_change: OnSchemaChange = Field(
         default=OnSchemaChange.REPORT,
         description="What the schema watch does when a new generation is needed: run the reindex DAG, or report it.",

@@ -110,7 +110,7 @@ def _read_json(path: Path, folder: Path, name: object) -> dict[str, Any]:
 
 
 def _check_unique(folder: Path, sources: dict[str, Source], pipelines: dict[str, Pipeline]) -> None:
-    """Two pipelines never share an alias, two sources never a topic prefix."""
+    """Two pipelines never share an alias, two sources never a topic prefix; dead letters have a topic of their own."""
     aliases: dict[str, str] = {}
     for name, pipeline in pipelines.items():
         other = aliases.setdefault(pipeline.alias, name)
@@ -123,3 +123,11 @@ def _check_unique(folder: Path, sources: dict[str, Source], pipelines: dict[str,
         if other != name:
             file = folder / "sources" / f"{name}.yaml"
             raise ConfigError(file, "topic_prefix", f"{source.topic_prefix} is the prefix of source {other} already")
+    topics: dict[str, str] = {}
+    for name, source in sources.items():
+        tables = [table for found in pipelines.values() if found.source == name for table in found.tables]
+        taken = {source.topic_of(table): f"table {table}" for table in tables} | topics
+        if user := taken.get(source.dead_letter_topic):
+            file = folder / "sources" / f"{name}.yaml"
+            raise ConfigError(file, "dead_letter_topic", f"{source.dead_letter_topic} is the topic of {user} already")
+        topics[source.dead_letter_topic] = f"source {name}"

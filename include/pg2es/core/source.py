@@ -10,6 +10,7 @@ from pg2es.core.files import FileModel, Secret
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
 
 
@@ -60,6 +61,11 @@ class Source(FileModel):
         default="",
         description="First part of the topics' names, `<prefix>.<schema>.<table>`. Default: the source's name.",
     )
+    dead_letter_topic: TopicName = Field(
+        default="",
+        description="Topic of the records that could not become documents; kept until they are resolved. Replay what "
+        "an old topic holds before changing it. Default: `<prefix>.dead-letters`.",
+    )
     topic_partitions: int = Field(
         default=3,
         ge=1,
@@ -82,7 +88,9 @@ class Source(FileModel):
     def _fill_defaults(cls, values: dict[str, object]) -> dict[str, object]:
         name = str(values.get("name", ""))
         identifier = f"pg2es_{name.replace('-', '_')}"
-        return {"slot": identifier, "publication": identifier, "topic_prefix": name, **values}
+        prefix = values.get("topic_prefix", name)
+        defaults = {"topic_prefix": prefix, "dead_letter_topic": f"{prefix}.dead-letters"}
+        return {"slot": identifier, "publication": identifier, **defaults, **values}
 
     @property
     def connector(self) -> str:
@@ -95,9 +103,9 @@ class Source(FileModel):
         return f"{self.topic_prefix}.message"
 
     @property
-    def dead_letter_topic(self) -> str:
-        """Topic of the records that could not become documents."""
-        return f"{self.topic_prefix}.dead-letters"
+    def replay_group(self) -> str:
+        """Consumer group that reads the dead letters, so that its lag tells whether there are any."""
+        return f"pg2es-replay-{self.name}"
 
     def topic_of(self, table: str) -> str:
         """Topic of a captured table (`schema.table`); like Debezium, without what Kafka allows in no name."""

@@ -72,11 +72,15 @@ class Clients:
         return Client.open(values["urls"], values["user"], values["password"], values["ca_certificate"])
 
     @cached_property
+    def kafka_access(self) -> KafkaAccess:
+        """How Kafka is reached."""
+        values = resolve_fields(self.project.platform.kafka, self._file, "kafka.")
+        return KafkaAccess(values["bootstrap"], values["properties"])
+
+    @cached_property
     def kafka(self) -> AdminClient:
         """The client for topics and offsets."""
-        settings = self.project.platform.kafka
-        values = resolve_fields(settings, self._file, "kafka.")
-        return KafkaAccess(values["bootstrap"], values["properties"]).admin()
+        return self.kafka_access.admin()
 
     @cached_property
     def connect(self) -> ConnectCluster:

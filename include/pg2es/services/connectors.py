@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 
 RUNNING_TIMEOUT_S = 120
 RETENTION_MS = 7 * 24 * 3600 * 1000
-"""How long topics keep events: so long may a sink be away. A sink that comes later fails; it does not skip."""
+"""How long topics keep events: so long may a sink be away. A sink that comes later fails; it does not skip.
+
+Dead letters are kept until they are resolved.
+"""
 
 
 def ensure_source(clients: Clients, source: Source) -> None:
@@ -262,6 +265,8 @@ def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
     )
     if created:
         log.info("Created topics %s", ", ".join(created))
+    # Also one that an earlier version or Kafka Connect made: a dead letter stays until it is resolved.
+    kafka.keep_forever(clients.kafka, source.dead_letter_topic)
 
 
 def _sink_config(

@@ -240,11 +240,14 @@ def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
     for row in rows:
         found.rows += 1
         # An id that is too long makes a long first line; the others need no closer look.
-        if (len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES) and (
-            refusal := _find_refusal(row, max_document_bytes)
-        ):
-            found.refused.append(refusal)
-            continue
+        if len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES:
+            operation, identifier = _action_of(row)
+            too_long = len(identifier.encode()) > MAX_ID_BYTES
+            if too_long and operation == "delete":
+                continue  # done: Elasticsearch holds no document of that id
+            if refusal := _find_refusal(identifier, len(row), max_document_bytes, too_long=too_long):
+                found.refused.append(refusal)
+                continue
         lines.append(row)
         size += len(row)
         if size >= BULK_BYTES:
@@ -256,17 +259,23 @@ def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
         found.bytes += size
 
 
-def _find_refusal(row: bytes, limit: int) -> Rejection | None:
-    """Return why a row cannot be sent, None when it can."""
-    (action,) = orjson.loads(row[: row.index(b"\n")]).values()
-    identifier: str = action["_id"]
-    if len(row) > limit:
-        reason = f"{len(row):,} bytes, the limit is max_document_bytes = {limit:,}"
-        return Rejection(identifier, "document_too_large", reason)
-    id_bytes = len(identifier.encode())
-    if id_bytes > MAX_ID_BYTES:
-        reason = f"the document id has {id_bytes:,} bytes, Elasticsearch takes {MAX_ID_BYTES}; choose another `key`"
+def _action_of(row: bytes) -> tuple[str, str]:
+    """Return operation and document id."""
+    ((operation, action),) = orjson.loads(row[: row.index(b"\n")]).items()
+    return operation, action["_id"]
+
+
+def _find_refusal(identifier: str, size: int, limit: int, *, too_long: bool) -> Rejection | None:
+    """Return why a document cannot be sent, None when it can."""
+    if too_long:
+        reason = (
+            f"the document id has {len(identifier.encode()):,} bytes, Elasticsearch takes {MAX_ID_BYTES}; "
+            f"choose another `key`"
+        )
         return Rejection(identifier, "id_too_long", reason)
+    if size > limit:
+        reason = f"{size:,} bytes, the limit is max_document_bytes = {limit:,}"
+        return Rejection(identifier, "document_too_large", reason)
     return None
 
 

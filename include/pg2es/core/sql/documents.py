@@ -79,6 +79,10 @@ class DocumentSql:
         keys = f"unnest({arrays}) WITH ORDINALITY AS k ({names})"
         return f"SELECT {_id(self.key, 'k')} FROM {keys} ORDER BY k.{quote(_POSITION)}"
 
+    def ids_of_roots(self, roots: str) -> str:
+        """Ids of the roots that a statement returns, with its parameters."""
+        return f"SELECT DISTINCT {_id(self.key, 'k')} AS id FROM (\n{roots}\n) AS k ({columns(self.key.names)})"
+
     def copy_blocks(self, blocks: BlockRange, version: int) -> str:
         """`COPY … TO STDOUT` of a ctid range as ready lines for a bulk request, one row for each document.
 

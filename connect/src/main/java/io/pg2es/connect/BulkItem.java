@@ -63,6 +63,6 @@ record BulkItem(int status, String errorType, String reason) {
 
     /** The error in Elasticsearch's words. */
     String describe() {
-        return errorType == null ? "status " + status : errorType + ": " + reason;
+        return errorType == null ? "unknown_error: status " + status : errorType + ": " + reason;
     }
 }

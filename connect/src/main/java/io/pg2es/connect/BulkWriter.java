@@ -1,5 +1,6 @@
 package io.pg2es.connect;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,6 +12,9 @@ import org.apache.kafka.connect.errors.ConnectException;
 
 /** Writes the documents of one reading to Elasticsearch: step 5 of the refresh. Each document is judged alone. */
 final class BulkWriter {
+    /** Of Elasticsearch: a document id is at most so long. */
+    private static final int MAX_ID_BYTES = 512;
+
     private final SinkConfig config;
     private final ElasticsearchClient elasticsearch;
     private final SinkMetrics metrics;
@@ -62,13 +66,7 @@ final class BulkWriter {
         List<Document> request = new ArrayList<>();
         int bytes = 0;
         for (Document document : reading.documents()) {
-            if (document.sourceBytes() > config.documentMaxBytes()) {
-                reject(
-                        document,
-                        String.format(
-                                "it has %d bytes, more than %s=%d",
-                                document.sourceBytes(), SinkKeys.DOCUMENT_MAX_BYTES, config.documentMaxBytes()),
-                        result);
+            if (isSettledUnsent(document, result)) {
                 continue;
             }
             if (!request.isEmpty() && bytes + document.bulkBytes() > config.bulkMaxBytes()) {
@@ -83,6 +81,34 @@ final class BulkWriter {
             send(request, reading, result);
         }
         return result;
+    }
+
+    /** Whether there is nothing to send; Elasticsearch would refuse a whole request for one id that is too long. */
+    private boolean isSettledUnsent(Document document, Result result) {
+        int idBytes = document.id().getBytes(StandardCharsets.UTF_8).length;
+        if (idBytes > MAX_ID_BYTES && document.isDelete()) {
+            metrics.increment(Metric.DOCUMENTS_DELETED);
+            return true;
+        }
+        if (idBytes > MAX_ID_BYTES) {
+            reject(
+                    document,
+                    String.format(
+                            "id_too_long: the id has %d bytes, Elasticsearch takes %d; choose another key",
+                            idBytes, MAX_ID_BYTES),
+                    result);
+            return true;
+        }
+        if (document.sourceBytes() > config.documentMaxBytes()) {
+            reject(
+                    document,
+                    String.format(
+                            "document_too_large: it has %d bytes, more than %s=%d",
+                            document.sourceBytes(), SinkKeys.DOCUMENT_MAX_BYTES, config.documentMaxBytes()),
+                    result);
+            return true;
+        }
+        return false;
     }
 
     private void send(List<Document> documents, Reading reading, Result result) throws TransientFailure {
@@ -157,6 +183,7 @@ final class BulkWriter {
         }
     }
 
+    /** @param reason the kind of error in a word, a colon, a sentence: replay groups dead letters by the first */
     private void reject(Document document, String reason, Result result) {
         metrics.increment(Metric.REJECTED);
         result.rejected.put(

@@ -133,7 +133,7 @@ final class ElasticsearchClient implements AutoCloseable {
         String answer = body(error);
         String problem = describe("it answered " + status + " " + answer);
         return switch (status) {
-            case 413 -> throw new RequestRefused("413: the request is too large");
+            case 413 -> throw new RequestRefused("request_too_large: Elasticsearch answers 413");
             case 408, 429, 500, 502, 503, 504 -> new TransientFailure(problem, error);
             case 401, 403 -> {
                 if (answer.contains(CLUSTER_BLOCK)) {

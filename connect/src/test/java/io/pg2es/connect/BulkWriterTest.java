@@ -80,9 +80,24 @@ class BulkWriterTest {
     void aDocumentOverTheLimitIsRejectedUnsent() throws TransientFailure {
         BulkWriter.Result result =
                 write(List.of(index("1", "{}"), index("2", "{\"long\":1}")), "document.max.bytes", "5");
-        assertThat(result.rejected().get("2")).hasMessageContaining("it has 10 bytes, more than document.max.bytes=5");
+        assertThat(result.rejected().get("2"))
+                .hasMessageContaining(": document_too_large: it has 10 bytes, more than document.max.bytes=5");
         assertThat(server.received()).hasSize(1);
         assertThat(server.received().get(0).body()).doesNotContain("long");
+    }
+
+    @Test
+    void anIdThatElasticsearchCannotHoldIsRejectedUnsentAndItsDeleteIsDone() throws TransientFailure {
+        String tooLong = "é".repeat(257);
+        BulkWriter.Result result = write(
+                List.of(index("1", "{}"), index(tooLong, "{}"), delete("z".repeat(513)), delete("y".repeat(512))));
+        assertThat(result.rejected()).containsOnlyKeys(tooLong);
+        assertThat(result.rejected().get(tooLong))
+                .hasMessageContaining(": id_too_long: the id has 514 bytes, Elasticsearch takes 512");
+        assertThat(result.again()).isEmpty();
+        assertThat(server.received()).hasSize(1);
+        assertThat(server.received().get(0).body()).contains("y".repeat(512)).doesNotContain(tooLong, "zz");
+        assertThat(metrics.get(Metric.DOCUMENTS_DELETED)).isEqualTo(2);
     }
 
     @Test
@@ -93,7 +108,7 @@ class BulkWriterTest {
         BulkWriter.Result result =
                 write(List.of(index("1", "{}"), index("2", "{}"), index("3", "{}"), index("4", "{}")));
         assertThat(result.rejected()).containsOnlyKeys("1");
-        assertThat(result.rejected().get("1")).hasMessageContaining("413");
+        assertThat(result.rejected().get("1")).hasMessageContaining(": request_too_large: ");
         assertThat(result.again()).isEmpty();
         assertThat(metrics.get(Metric.DOCUMENTS_WRITTEN)).isEqualTo(3);
     }

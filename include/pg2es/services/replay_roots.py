@@ -1,0 +1,87 @@
+"""From the record of a dead letter to the documents that it is about, by the routes and the SQL that the sink uses."""
+
+from collections.abc import Iterable
+
+import psycopg
+
+from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, translate_errors
+from pg2es.core.connectors import Route, make_routes
+from pg2es.core.dead_letters import DeadLetter
+from pg2es.core.errors import DocumentSqlError, PostgresUnavailable, UnreadableRecord
+from pg2es.core.events import parse_event
+from pg2es.core.source import Source
+from pg2es.core.sql import protocol
+from pg2es.services.clients import PipelineTables
+from pg2es.services.waiting import wait_for
+
+VISIBLE_TIMEOUT_S = 60
+_IN_PROGRESS = "in progress"
+
+
+class RootFinder:
+    """Finds documents of one generation, whose tables these are, through one session.
+
+    It remembers what it found and so belongs to one batch of letters: a row that changed often is asked for once.
+    """
+
+    def __init__(self, session: Session, source: Source, tables: PipelineTables) -> None:
+        self._session = session
+        self._sql = tables.sql
+        self._routes = make_routes(tables.pipeline, source, tables.sql, tables.related).values()
+        self._known: dict[tuple[Route, tuple[str, ...]], frozenset[str]] = {}
+
+    def find(self, letter: DeadLetter) -> frozenset[str]:
+        """Return the ids of the documents that the letter's record leads to now; none when no row is left of it.
+
+        Raises UnreadableRecord when that cannot be told, DocumentSqlError when a roots SQL does not run.
+        """
+        routes = [route for route in self._routes if route.topic == letter.topic]
+        if not routes:
+            raise UnreadableRecord(f"pipeline {self._sql.pipeline.name} no longer reads topic {letter.topic}")
+        event = parse_event(letter.value)
+        tuples = [(route, texts) for route in routes for texts in event.tuples(route.columns)]
+        if event.transaction is not None:
+            self._wait_until_visible(event.transaction)
+        return frozenset(identifier for route, texts in tuples for identifier in self._ids(route, texts))
+
+    def _ids(self, route: Route, texts: tuple[str, ...]) -> frozenset[str]:
+        found = self._known.get((route, texts))
+        if found is None:
+            found = self._known[route, texts] = frozenset(self._look_up(route, texts))
+        return found
+
+    def _look_up(self, route: Route, texts: tuple[str, ...]) -> Iterable[str]:
+        pipeline = self._sql.pipeline.name
+        statement = self._sql.ids_of_roots(route.sql) if route.sql else self._sql.canonical_ids()
+        try:
+            with translate_errors(f"Pipeline {pipeline}"):
+                return [identifier for (identifier,) in self._session.execute(statement, [[text] for text in texts])]
+        except psycopg.DataError as error:
+            raise UnreadableRecord(f"its columns do not fit the tables: {describe_sql_error(error)}") from error
+        except psycopg.Error as error:
+            raise DocumentSqlError(pipeline, f"roots SQL of {route.topic}", describe_sql_error(error)) from error
+
+    def _wait_until_visible(self, transaction: int) -> None:
+        """Wait for a transaction, as the sink does: one that PostgreSQL does not know or rolled back is not waited for.
+
+        It became visible before the sink wrote the letter, unless the record was useless to the sink (rule 1).
+        """
+
+        def visible() -> bool:
+            with translate_errors(f"Pipeline {self._sql.pipeline.name}"):
+                return bool(fetch_one(self._session, protocol.VISIBLE, [transaction])[0]) or not self._runs(transaction)
+
+        wait_for(
+            visible,
+            timeout_s=VISIBLE_TIMEOUT_S,
+            on_timeout=lambda: PostgresUnavailable(
+                f"Transaction {transaction}, whose change a dead letter tells, is not visible after "
+                f"{VISIBLE_TIMEOUT_S} s; a synchronous standby may be away. Replay again later."
+            ),
+        )
+
+    def _runs(self, transaction: int) -> bool:
+        try:
+            return bool(fetch_one(self._session, protocol.TRANSACTION_STATUS, transaction)[0] == _IN_PROGRESS)
+        except psycopg.errors.InvalidParameterValue:  # of the future: an old event, or a lost timeline
+            return False
