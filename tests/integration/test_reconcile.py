@@ -9,9 +9,10 @@ import pytest
 
 from pg2es.adapters.documents import fetch_documents
 from pg2es.adapters.tombstones import read_tombstones
-from pg2es.core.drift import REDACTED, Drift
+from pg2es.core.drift import Drift
 from pg2es.core.errors import DriftFound
 from pg2es.core.reconciliation import Deep, Outcome, Reconciliation
+from pg2es.core.redaction import REDACTED
 from pg2es.services import suspects
 from pg2es.services.barrier import pass_barrier, write_marker
 from pg2es.services.clients import read_tables

@@ -109,3 +109,13 @@ def test_groups_count_and_keep_the_first() -> None:
 )
 def test_ranges_hold_exactly_the_offsets(offsets: list[int], ranges: list[tuple[int, int]]) -> None:
     assert to_ranges(offsets) == ranges
+
+
+def test_quoted_values_are_left_out_where_the_pipeline_redacts() -> None:
+    orders = ORDERS.model_copy(update={"redact": ("amount",)})
+    parsing = "document_parsing_exception: [1:9] failed to parse field [amount] of type [long]. Preview: 'secret'"
+    groups = group_letters([rejected(parsing), rejected("id_too_long: the id has 600 bytes")], [orders])
+    assert [group.reason for group in groups] == [
+        "[1:9] failed to parse field [amount] of type [long] (redacted)",
+        "the id has 600 bytes.",
+    ]

@@ -6,7 +6,6 @@ import pytest
 
 from pg2es.core.batches import in_batches
 from pg2es.core.drift import (
-    REDACTED,
     SHOWN_CHARACTERS,
     SHOWN_FIELDS,
     Comparison,
@@ -15,6 +14,7 @@ from pg2es.core.drift import (
     find_field_differences,
 )
 from pg2es.core.reconciliation import DeepRead, Outcome, Reconciliation, format_lsn
+from pg2es.core.redaction import REDACTED
 
 
 def differ(stored: object, expected: object, *redact: str) -> tuple[FieldDifference, ...]:

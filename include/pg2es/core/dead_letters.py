@@ -9,6 +9,7 @@ from typing import Any
 
 from pg2es.core.generation import generation_number, generation_of_sink
 from pg2es.core.pipeline import Pipeline
+from pg2es.core.redaction import redact_reason
 
 REASON_CHARACTERS = 300
 """What is shown of a reason: Elasticsearch quotes values in it."""
@@ -16,6 +17,7 @@ REASON_CHARACTERS = 300
 SAMPLE_CHARACTERS = 80
 _BRIEFLY = 120
 
+_OF_ELASTICSEARCH = "_exception"
 _HEADER = "__connect.errors."
 _REJECTED = "RejectedDocumentException"
 _REJECTION = re.compile(r"document (.*?) was rejected for index \S+: (\w+): (.*)", re.DOTALL)
@@ -127,9 +129,11 @@ def group_letters(letters: Iterable[DeadLetter], pipelines: Iterable[Pipeline]) 
     for letter in letters:
         if letter.group not in groups:
             pipeline = find_pipeline(letter.index, known)
+            quotes = letter.error.endswith(_OF_ELASTICSEARCH)
+            reason = redact_reason(letter.reason, pipeline.redact) if pipeline and quotes else letter.reason
             groups[letter.group] = Group(
                 letter.group, pipeline.name if pipeline else None, letter.index, letter.error, letter.field,
-                letter.names_root, letter.subject, letter.reason, letter.at, letter.at,
+                letter.names_root, letter.subject, reason, letter.at, letter.at,
             )  # fmt: skip
         groups[letter.group].add(letter)
     return list(groups.values())

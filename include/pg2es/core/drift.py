@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pg2es.core.digest import is_intact
+from pg2es.core.redaction import REDACTED, is_redacted
 
 SAMPLE = 100
 """Documents of each kind that are named one by one."""
@@ -14,7 +15,6 @@ SAMPLE = 100
 MARK_PREFIX = "_pg2es"
 SHOWN_FIELDS = 20
 SHOWN_CHARACTERS = 200
-REDACTED = "(redacted)"
 
 
 class Drift(StrEnum):
@@ -118,6 +118,6 @@ def _leaves(document: bytes | None) -> Iterator[tuple[str, str]]:
 def _show(name: str, value: str | None, redact: Collection[str]) -> str | None:
     if value is None:
         return None
-    if any(name == hidden or name.startswith(f"{hidden}.") or hidden.startswith(f"{name}.") for hidden in redact):
+    if is_redacted(name, redact):
         return REDACTED
     return value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"

@@ -216,7 +216,8 @@ class Pipeline(FileModel):
     )
     redact: tuple[str, ...] = Field(
         default=(),
-        description="Fields of the document, such as `email` or `customer.email`, whose values reports leave out.",
+        description="Fields of the document, such as `email` or `customer.email`, whose values reports leave out; "
+        "of Elasticsearch's reasons, which quote values, only the field stays.",
     )
     max_document_bytes: int = Field(
         default=10 * 1024 * 1024,

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 import psycopg
@@ -25,6 +25,7 @@ from pg2es.core.batches import in_batches
 from pg2es.core.chunks import BlockRange
 from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, IdentityMismatch
 from pg2es.core.generation import Meta
+from pg2es.core.redaction import redact_reason
 from pg2es.core.sql import protocol
 from pg2es.core.sql.documents import DocumentSql
 from pg2es.services.ids import sort_ids
@@ -180,9 +181,12 @@ class Refresher:
         return send_bulk(self._client, self._target.index, body.lines, body.items)
 
     def _gather(self, read: Slice, outcomes: list[BulkOutcome]) -> BulkOutcome:
-        total = BulkOutcome(rejected=list(read.refused))
+        total = BulkOutcome()
         for outcome in outcomes:
             total.add(outcome)
+        redact = self._target.sql.pipeline.redact
+        reasons = [replace(rejection, reason=redact_reason(rejection.reason, redact)) for rejection in total.rejected]
+        total.rejected = read.refused + reasons
         if total.again:
             raise ElasticsearchUnavailable(
                 f"Elasticsearch did not take {len(total.again)} documents of {self._target.index}: {total.again[0]}"
