@@ -12,7 +12,7 @@ import time
 
 from pg2es.adapters import indices
 from pg2es.adapters.altered import find_altered
-from pg2es.adapters.postgres import Session, read_identity
+from pg2es.adapters.postgres import Session, read_identity, translate_errors
 from pg2es.core.drift import Comparison
 from pg2es.core.errors import DriftFound, IdentityMismatch
 from pg2es.core.pipeline import Pipeline
@@ -69,10 +69,10 @@ def check(done: Reconciliation) -> None:
 
 def _begin(session: Session, generation: Generation, pipeline: Pipeline) -> Reconciliation:
     """Return a reconciliation with nothing found yet; rewound, when this is another database."""
-    done = Reconciliation(
-        pipeline.name, generation.index, write_marker(session), 0, Comparison(pipeline.name, generation.index)
-    )
-    identity = read_identity(session)
+    with translate_errors(f"Pipeline {pipeline.name}"):
+        identity = read_identity(session)
+        lsn = write_marker(session)
+    done = Reconciliation(pipeline.name, generation.index, lsn, 0, Comparison(pipeline.name, generation.index))
     if identity != generation.meta.identity:
         done.outcome = Outcome.REWOUND
         mismatch = IdentityMismatch(generation.index, str(generation.meta.identity), str(identity))

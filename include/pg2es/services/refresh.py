@@ -148,7 +148,8 @@ class Refresher:
         """Refresh the roots of these documents; one whose id is no key is deleted, as no row can have it."""
         total = BulkOutcome()
         for part in in_batches(ids, KEYS_AT_ONCE):
-            found = sort_ids(self._session, self._target.sql, part)
+            with translate_errors(f"Pipeline {self._target.sql.pipeline.name}"):
+                found = sort_ids(self._session, self._target.sql, part)
             total.add(self.refresh_keys(list(found.keys.values())))
             if found.alien:
                 total.add(self._until_acknowledged(lambda alien=found.alien: self._read_alien(alien)))  # type: ignore[misc]

@@ -124,7 +124,8 @@ class Suspects:
         versions = read_tombstones(client, index, missing) if missing else {}
         versions |= {identifier: stored[identifier].version for identifier in differing if identifier in stored}
         epoch = self.generation.meta.epoch << 56
-        last = epoch | int(fetch_one(self.session, protocol.CURRENT_LSN)[0])
+        with _sql_errors(self.sql):
+            last = epoch | int(fetch_one(self.session, protocol.CURRENT_LSN)[0])
         for identifier, kind in differing.items():
             version = versions.get(identifier, 0)
             if epoch | self.since <= version <= last:
