@@ -41,7 +41,7 @@ def write_report(
             except BadRequestError as error:
                 if error.error != "resource_already_exists_exception":  # another run was faster
                     raise
-        client.index(index=INDEX, document=report, refresh="wait_for")
+        client.index(index=INDEX, document=report, refresh=True)
 
 
 def read_reports(
