@@ -6,12 +6,15 @@ from rich.text import Text
 
 from pg2es.cli.console import err, out
 from pg2es.cli.verify import show
-from pg2es.core.drift import Comparison
+from pg2es.core.drift import Comparison, Drift
 from pg2es.core.project import Project
 from pg2es.core.reconciliation import Deep, Reconciliation
 from pg2es.services.clients import Clients
 from pg2es.services.drift_file import write_drift_file
 from pg2es.services.reconcile import reconcile
+
+SHOWN = 10
+"""Documents of each kind that are named; the report and the CSV file have the others."""
 
 
 def run(
@@ -36,12 +39,14 @@ def run(
 
 
 def _show(done: Reconciliation) -> None:
-    show(done.found, 10)
+    show(done.found, SHOWN)
     _show_fields(done.found)
     out.print(Text(str(done)))
 
 
 def _show_fields(found: Comparison) -> None:
-    for identifier, fields in list(found.fields.items())[:10]:
-        for field in fields:
-            out.print(Text(f"{identifier}: {field.field}: {field.stored or '-'} → {field.expected or '-'}"))
+    """Print what differs within documents that both sides have."""
+    for kind in (Drift.STALE, Drift.ALTERED):
+        for identifier in found.ids[kind][:SHOWN]:
+            for field in found.fields[identifier]:
+                out.print(Text(f"{identifier}: {field.field}: {field.stored or '-'} → {field.expected or '-'}"))
