@@ -20,13 +20,13 @@ def look() -> list[dict[str, str]]:
     from pg2es.services.monitor import look
 
     task = get_current_context()["ti"]
-    kept = task.xcom_pull(task_ids=task.task_id, key=COUNTERS, include_prior_dates=True)
+    kept = task.xcom_pull(task_ids=task.task_id, key=COUNTERS, map_indexes=-1, include_prior_dates=True)
     servers = clients()
     seen = look(servers, Counters.from_json(kept) if kept else None)
     if seen.counters:
         task.xcom_push(key=COUNTERS, value=asdict(seen.counters))
     log.info("%s", seen)
-    return [asdict(breach) for breach in judge(servers.project, seen)]
+    return [found.to_json() for found in judge(servers.project, seen)]
 
 
 def breach(kind: str, about: str, sentence: str) -> None:

@@ -37,5 +37,9 @@ class Breach:
     about: str
     sentence: str
 
+    def to_json(self) -> dict[str, str]:
+        """Return the breach as objects of JSON."""
+        return {"kind": self.kind.value, "about": self.about, "sentence": self.sentence}
+
     def __str__(self) -> str:
         return f"{self.kind} {self.about}: {self.sentence}"
