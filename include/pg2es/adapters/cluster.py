@@ -35,18 +35,13 @@ def read_cluster(client: Client, aliases: Sequence[str]) -> tuple[Cluster, Count
 
 
 def _read_node(node: dict[str, Any]) -> Node:
-    disks = node.get("fs", {}).get("data", [])  # a node without data has none
-    fullest = min(
-        disks,
-        key=lambda disk: disk["available_in_bytes"] - disk["low_watermark_free_space_in_bytes"],
-        default={"available_in_bytes": 0, "low_watermark_free_space_in_bytes": 0},
-    )
-    return Node(
-        node["name"],
-        node["jvm"]["mem"]["heap_used_percent"],
-        fullest["available_in_bytes"],
-        fullest["low_watermark_free_space_in_bytes"],
-    )
+    # A node without data has no disk, and one of frozen data no low watermark.
+    disks = [
+        (disk["available_in_bytes"], disk.get("low_watermark_free_space_in_bytes", 0))
+        for disk in node.get("fs", {}).get("data", ())
+    ]
+    free, watermark = min(disks, key=lambda disk: disk[0] - disk[1], default=(0, 0))
+    return Node(node["name"], node["jvm"]["mem"]["heap_used_percent"], free, watermark)
 
 
 def _count_rejections(node: dict[str, Any]) -> int:

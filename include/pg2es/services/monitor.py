@@ -184,8 +184,9 @@ class _Look:
         topic, admin = source.dead_letter_topic, self.clients.kafka
         if topic not in kafka.list_topics(admin):
             return 0  # nothing was deployed yet
-        begin = kafka.first_offsets(admin, [topic]) | kafka.committed_offsets(admin, source.replay_group)
-        return sum(end - begin[partition] for partition, end in kafka.end_offsets(admin, [topic]).items())
+        first, committed = kafka.first_offsets(admin, [topic]), kafka.committed_offsets(admin, source.replay_group)
+        ends = kafka.end_offsets(admin, [topic])
+        return sum(end - max(first[place], min(committed.get(place, 0), end)) for place, end in ends.items())
 
     def _show_pipeline(self, pipeline: Pipeline, now: Counters | None, before: Counters | None) -> PipelineStatus:
         race = self.sinks.get(pipeline.name)
