@@ -61,7 +61,7 @@ def test_every_pipeline_and_every_source_has_its_dags(parsed: dict[str, Any]) ->
     pipelines = {file.stem for file in (CHECKOUT / "include" / "pipelines").glob("*.yaml")}
     for_each = {f"{job}_{pipeline}" for job in JOBS for pipeline in pipelines}
     for_each |= {f"{job}_shop" for job in ("dead_letters", "replay")}
-    assert set(parsed["dags"]) == {"connectors", "retire", "schema_watch", *for_each}
+    assert set(parsed["dags"]) == {"connectors", "monitor", "retire", "schema_watch", *for_each}
 
 
 def test_every_dag_is_documented_and_runs_once_at_a_time(parsed: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def test_every_dag_is_documented_and_runs_once_at_a_time(parsed: dict[str, Any])
 def test_only_the_watches_are_scheduled(parsed: dict[str, Any]) -> None:
     scheduled = {name for name, dag in parsed["dags"].items() if dag["scheduled"]}
     reconciliations = {name for name in parsed["dags"] if name.startswith("reconcile_")}
-    assert scheduled == {"dead_letters_shop", "retire", "schema_watch", *reconciliations}
+    assert scheduled == {"dead_letters_shop", "monitor", "retire", "schema_watch", *reconciliations}
 
 
 def test_steps_of_a_backfill(parsed: dict[str, Any]) -> None:

@@ -181,6 +181,26 @@ def test_dead_letters_are_shown_then_replayed_once_a_reindex_has_mended_the_mapp
     assert [report["details"].get("resolved") for report in _reports(clients, "replay", source.name)] == [0, 1]
 
 
+def test_the_monitor_names_its_tasks_after_what_is_wrong(
+    dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database
+) -> None:
+    def run() -> "dict[str | None, str]":
+        tasks = dags["monitor"].test().get_task_instances()
+        return {task.rendered_map_index or task.task_id: str(task.state) for task in tasks}
+
+    assert run() == {"look": "success", "breach": "skipped"}  # nothing is there yet, and nobody relies on it
+    assert dags["backfill_notes"].test(run_conf={"chunks": 2}).state == "success"
+    assert run() == {"look": "success", "breach": "skipped"}
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    clients.connect.pause(source.connector)
+    wait_for(
+        lambda: (status := clients.connect.status(source.connector)) is not None and not status.running,
+        timeout_s=60,
+        on_timeout=lambda: AssertionError("the source is not paused"),
+    )
+    assert run() == {"look": "success", f"connector_not_running {source.connector}": "failed"}
+
+
 def _reports(clients: Clients, kind: str, name: str) -> list[dict[str, Any]]:
     """Return the reports of a kind about a source, the oldest first."""
     indices.refresh_index(clients.elasticsearch, reports.INDEX)

@@ -14,11 +14,12 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from elasticsearch import Elasticsearch, NotFoundError
 
 from pg2es.adapters import indices, kafka
-from pg2es.adapters.connect import ConnectCluster, ConnectorStatus
+from pg2es.adapters.connect import ConnectCluster
 from pg2es.core import connectors as render
 from pg2es.core.files import resolve_fields
 from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
+from pg2es.core.status import ConnectorStatus
 from pg2es.services.clients import Clients, read_tables
 from pg2es.services.fence import take_fence
 from pg2es.services.generations import Generation

@@ -1,34 +1,14 @@
 """The REST interface of Kafka Connect."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx
 
-from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable
+from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable, Pg2esError
+from pg2es.core.status import ConnectorStatus
 
 TIMEOUT_S = 90  # a worker answers 409 by itself while it rebalances; validating a config connects to the database
-
-State = Literal["RUNNING", "PAUSED", "STOPPED", "UNASSIGNED", "RESTARTING", "FAILED", "DESTROYED"]
-
-
-@dataclass(frozen=True)
-class ConnectorStatus:
-    """State of a connector and of its tasks; `trace` holds the first line of each failure."""
-
-    state: State
-    tasks: tuple[State, ...]
-    trace: tuple[str, ...]
-
-    @property
-    def running(self) -> bool:
-        """Whether the connector and all of its tasks (at least one) run."""
-        return self.state == "RUNNING" and bool(self.tasks) and all(task == "RUNNING" for task in self.tasks)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the connector or a task has failed."""
-        return self.state == "FAILED" or "FAILED" in self.tasks
 
 
 @dataclass(frozen=True)
@@ -38,6 +18,7 @@ class ConnectCluster:
     urls: tuple[str, ...]
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    timeout_s: float = TIMEOUT_S
 
     def list_connectors(self) -> list[str]:
         """Return the names of all connectors."""
@@ -55,14 +36,24 @@ class ConnectCluster:
     def status(self, name: str) -> ConnectorStatus | None:
         """Return a connector's status, None when there is none (yet)."""
         found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
-        if found is None:
-            return None
-        parts = [found["connector"], *found["tasks"]]
-        return ConnectorStatus(
-            found["connector"]["state"],
-            tuple(task["state"] for task in found["tasks"]),
-            tuple(_cause(part["trace"]) for part in parts if part.get("trace")),
-        )
+        return None if found is None else _status(found)
+
+    def list_statuses(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
+        """Return status and configuration of every connector, in one request."""
+        found = self._call("GET", "/connectors?expand=status&expand=info")
+        return {name: (_status(entry["status"]), entry["info"]["config"]) for name, entry in found.items()}
+
+    def check_workers(self) -> dict[str, str | None]:
+        """Return by address what is wrong with a worker, None for nothing."""
+        found: dict[str, str | None] = {}
+        for url in self.urls:
+            try:
+                replace(self, urls=(url,)).list_connectors()
+            except Pg2esError as error:
+                found[url] = str(error)
+            else:
+                found[url] = None
+        return found
 
     def validate(self, name: str, config: dict[str, str]) -> None:
         """Let the workers check a configuration; ConnectorError says which options are wrong and why."""
@@ -122,7 +113,9 @@ class ConnectCluster:
         auth = (self.user, self.password or "") if self.user else None
         for url in self.urls:
             try:
-                response = httpx.request(method, f"{url.rstrip('/')}{path}", json=json, auth=auth, timeout=TIMEOUT_S)
+                response = httpx.request(
+                    method, f"{url.rstrip('/')}{path}", json=json, auth=auth, timeout=self.timeout_s
+                )
             except httpx.TransportError as error:
                 problems.append(f"{url}: {error or type(error).__name__}")
                 continue
@@ -145,6 +138,15 @@ class ConnectCluster:
         if response.is_error:
             raise ConnectorError(f"Kafka Connect answers {response.status_code} to {what}: {_message(response)}")
         return response.json() if response.content else None
+
+
+def _status(found: dict[str, Any]) -> ConnectorStatus:
+    parts = [found["connector"], *found["tasks"]]
+    return ConnectorStatus(
+        found["connector"]["state"],
+        tuple(task["state"] for task in found["tasks"]),
+        tuple(_cause(part["trace"]) for part in parts if part.get("trace")),
+    )
 
 
 def _message(response: httpx.Response) -> str:

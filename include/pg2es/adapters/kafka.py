@@ -70,6 +70,8 @@ def translate_errors(doing: str) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise KafkaUnavailable(f"Kafka: {doing} failed: {error.args[0]}. Are the brokers up?") from error
+    except TimeoutError as error:
+        raise KafkaUnavailable(f"Kafka: {doing} was not answered in {TIMEOUT_S} s. Are the brokers up?") from error
 
 
 def count_brokers(admin: AdminClient, timeout_s: float) -> int:
@@ -115,15 +117,18 @@ def keep_forever(admin: AdminClient, topic: str) -> None:
 
 def end_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
     """Return the offset behind the last record of each partition of the topics."""
-    with translate_errors("reading offsets"):
-        known = admin.list_topics(timeout=TIMEOUT_S).topics
-        missing = [topic for topic in topics if topic not in known]
-        if missing:
-            raise KafkaUnavailable(f"Kafka has no topic {', '.join(missing)}; deploy the connectors first.")
-        partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        futures = admin.list_offsets(dict.fromkeys(partitions, latest))
-        return {(p.topic, p.partition): future.result(TIMEOUT_S).offset for p, future in futures.items()}
+    return _list_offsets(admin, topics, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def first_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
+    """Return the offset of the first record that is still there, of each partition of the topics."""
+    return _list_offsets(admin, topics, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+
+def list_topics(admin: AdminClient) -> set[str]:
+    """Return the names of all topics."""
+    with translate_errors("listing topics"):
+        return set(admin.list_topics(timeout=TIMEOUT_S).topics)
 
 
 def committed_offsets(admin: AdminClient, group: str) -> dict[Partition, int]:
@@ -132,3 +137,14 @@ def committed_offsets(admin: AdminClient, group: str) -> dict[Partition, int]:
         future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
         found = future.result(TIMEOUT_S).topic_partitions or []
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+
+def _list_offsets(admin: AdminClient, topics: list[str], spec: OffsetSpec) -> dict[Partition, int]:
+    with translate_errors("reading offsets"):
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        missing = [topic for topic in topics if topic not in known]
+        if missing:
+            raise KafkaUnavailable(f"Kafka has no topic {', '.join(missing)}; deploy the connectors first.")
+        partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
+        futures = admin.list_offsets(dict.fromkeys(partitions, spec))
+        return {(p.topic, p.partition): future.result(TIMEOUT_S).offset for p, future in futures.items()}

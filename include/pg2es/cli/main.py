@@ -1,8 +1,8 @@
 """The command `pg2es`.
 
 Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, a difference of `plan`, drift that
-`verify` finds or `reconcile` leaves, dead letters that `replay` leaves), 2 the command could not do its work, or a
-pipeline cannot.
+`verify` finds or `reconcile` leaves, dead letters that `replay` leaves, whatever `status` and `watch` see to be wrong),
+2 the command could not do its work, or a pipeline cannot.
 """
 
 import sys
@@ -197,6 +197,30 @@ def replay(
         raise typer.BadParameter("it takes a --group: nothing is discarded that nobody named")
     if left:
         raise typer.Exit(FOUND)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    json: Annotated[
+        bool, typer.Option("--json", help="Everything that was seen, and what is wrong, in a line.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+) -> None:
+    """Print how servers, sources and pipelines are, and what is wrong."""
+    from pg2es.cli.status import status
+
+    if not status(load(context.obj), json=json, watch=watch):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def watch(context: typer.Context) -> None:
+    """Look each minute; say what is wrong, and end, as soon as something is."""
+    from pg2es.cli.status import watch
+
+    watch(load(context.obj))
+    raise typer.Exit(FOUND)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,7 +21,8 @@
         ├── DocumentsRejected     Elasticsearch refuses documents for what they contain
         ├── UnreadableRecord      a dead letter's record names no root
         ├── SmokeTestFailed       a query of the pipeline file finds less than it should
-        └── DriftFound            the two sides differ
+        ├── DriftFound            the two sides differ
+        └── LimitBreached         the monitor saw that something is wrong
 
 The message of each is one sentence or two: what is wrong, where, and what to do. Only the callers at the very outside
 (the Airflow glue, the CLI, the retry loop of a refresh) decide what to try again.
@@ -155,3 +156,7 @@ class DriftFound(PermanentError):
 
 class SmokeTestFailed(PermanentError):
     """A query of the pipeline file finds less in a new generation than it should."""
+
+
+class LimitBreached(PermanentError):
+    """The monitor saw that something is wrong."""

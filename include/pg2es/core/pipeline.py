@@ -166,6 +166,15 @@ class ReconcileSettings(FileModel):
     )
 
 
+class PipelineLimits(FileModel):
+    """Beyond which figures of a pipeline the monitor says that something is wrong."""
+
+    max_freshness_s: float = Field(
+        default=45, gt=0, le=600, description="Seconds from a commit until it is searchable."
+    )
+    max_lag_records: int = Field(default=100_000, ge=0, description="Records that the sink still has to read.")
+
+
 class SmokeQuery(FileModel):
     """A query that has to find something in a new generation before it goes live."""
 
@@ -213,6 +222,9 @@ class Pipeline(FileModel):
     )
     reconcile: ReconcileSettings = Field(
         default_factory=ReconcileSettings, description="When and how the index is compared with the table."
+    )
+    monitor: PipelineLimits = Field(
+        default_factory=PipelineLimits, description="Beyond which figures of the pipeline something is wrong."
     )
     redact: tuple[str, ...] = Field(
         default=(),

@@ -49,9 +49,23 @@ class ConnectSettings(FileModel):
     _split_urls = field_validator("urls", mode="before")(_split)
 
 
+class PlatformLimits(FileModel):
+    """Beyond which figures of the clusters the monitor says that something is wrong."""
+
+    max_heap_percent: int = Field(default=90, ge=1, le=100, description="Heap that a node of Elasticsearch uses.")
+    max_rejections: int = Field(
+        default=0,
+        ge=0,
+        description="Bulk requests that a node of Elasticsearch refuses between two looks. They are sent again.",
+    )
+
+
 class Platform(FileModel):
     """The clusters that every source and pipeline shares."""
 
     elasticsearch: ElasticsearchSettings
     kafka: KafkaSettings
     connect: ConnectSettings
+    monitor: PlatformLimits = Field(
+        default_factory=PlatformLimits, description="Beyond which figures of the clusters something is wrong."
+    )

@@ -45,6 +45,21 @@ class PostgresSettings(FileModel):
     )
 
 
+class SourceLimits(FileModel):
+    """Beyond which figures of a source the monitor says that something is wrong."""
+
+    max_lag_s: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        description="Seconds from a commit until Kafka Connect has committed the position behind it.",
+    )
+    max_retained_wal_mb: int = Field(
+        default=5_120, ge=1, description="MiB of WAL that PostgreSQL keeps for the slot; a full disk stops it."
+    )
+    max_dead_letters: int = Field(default=0, ge=0, description="Dead letters that may wait.")
+
+
 class Source(FileModel):
     """One PostgreSQL database: one Debezium connector, one slot, one publication."""
 
@@ -81,6 +96,9 @@ class Source(FileModel):
         default=10_000,
         ge=1000,
         description="How often Debezium confirms its position when the tables are quiet.",
+    )
+    monitor: SourceLimits = Field(
+        default_factory=SourceLimits, description="Beyond which figures of the source something is wrong."
     )
 
     @model_validator(mode="before")

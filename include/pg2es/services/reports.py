@@ -8,6 +8,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 from pg2es.adapters.elasticsearch import translate_errors
 
 INDEX = "pg2es-reports"
+MAX_PIPELINES = 10_000
 
 _BODY: dict[str, Any] = {
     "settings": {"index.number_of_shards": 1, "index.auto_expand_replicas": "0-1"},
@@ -64,3 +65,24 @@ def read_reports(
 def read_last_report(client: Elasticsearch, kind: str, pipeline: str) -> dict[str, Any] | None:
     """Return the newest report of a kind about a pipeline, None when there is none."""
     return next(iter(read_reports(client, kind=kind, pipeline=pipeline, limit=1)), None)
+
+
+def read_last_reports(client: Elasticsearch, kinds: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the newest report of each pipeline and kind, by these, without its details; in one request."""
+    newest = {"top_hits": {"size": 1, "sort": [{"at": "desc"}], "_source": {"excludes": ["details"]}}}
+    by_kind = {"terms": {"field": "kind", "size": len(kinds)}, "aggs": {"newest": newest}}
+    with translate_errors("reading the reports"):
+        found = client.search(
+            index=INDEX,
+            size=0,
+            query={"terms": {"kind": kinds}},
+            aggs={"pipelines": {"terms": {"field": "pipeline", "size": MAX_PIPELINES}, "aggs": {"kinds": by_kind}}},
+            ignore_unavailable=True,
+            allow_no_indices=True,
+        )
+    return {
+        pipeline["key"]: {
+            kind["key"]: dict(kind["newest"]["hits"]["hits"][0]["_source"]) for kind in pipeline["kinds"]["buckets"]
+        }
+        for pipeline in found.get("aggregations", {}).get("pipelines", {}).get("buckets", ())
+    }

@@ -1,0 +1,31 @@
+"""Monitor: looks at servers, sources and pipelines each minute.
+
+Each thing that is wrong fails a task that is named after it, such as `sink_stalled orders`, with a sentence that says
+what to do; limits are in the files (`monitor:`). A marker that is written into PostgreSQL has to become searchable in
+time, so a stream that stands still while everything says that it runs is found within two minutes.
+"""
+
+from datetime import timedelta
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG
+
+from pg2es_airflow import monitor
+from pg2es_airflow.retries import DEFAULT_ARGS
+
+with DAG(
+    dag_id="monitor",
+    description="Look at everything each minute; fail for what is wrong.",
+    doc_md=__doc__,
+    schedule=timedelta(minutes=1),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=["pg2es", "monitor"],
+) as dag:
+    seen = PythonOperator(task_id="look", python_callable=monitor.look)
+    PythonOperator.partial(
+        task_id="breach",
+        python_callable=monitor.breach,
+        map_index_template="{{ task.op_kwargs['kind'] }} {{ task.op_kwargs['about'] }}",
+    ).expand(op_kwargs=seen.output)
