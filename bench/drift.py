@@ -44,25 +44,18 @@ def _reconcile(ground: Ground) -> Reconciliation:
 def _plant(ground: Ground) -> dict[Drift, set[str]]:
     """Spoil documents whose rows no writer touches."""
     generation = require_live_generation(ground.clients.elasticsearch, ground.pipeline)
+    starts = {Drift.MISSING: 1, Drift.STALE: 1 + PLANTED, Drift.ALTERED: 1 + 2 * PLANTED, Drift.EXTRA: 10 * ROWS}
+    ids = {kind: [str(start + number) for number in range(PLANTED)] for kind, start in starts.items()}
+
+    def change_rows() -> None:
+        with ground.clients.session(ground.source) as session:
+            changed = "UPDATE public.flat SET name = 'new' WHERE id = ANY ($1::text[]::bigint[])"
+            session.execute(changed, [ids[Drift.STALE]])
+        pass_barrier(ground.clients, ground.pipeline, generation)
+
     planter = Planter(ground.clients.elasticsearch, generation.index)
-    missing, stale, altered = (
-        [str(first + number) for number in range(PLANTED)] for first in range(1, 3 * PLANTED, PLANTED)
-    )
-    old = planter.read(stale)
-    with ground.clients.session(ground.source) as session:
-        session.execute("UPDATE public.flat SET name = 'new' WHERE id = ANY ($1::text[]::bigint[])", [stale])
-    pass_barrier(ground.clients, ground.pipeline, generation)
-    planter.write(old)
-    planter.delete(missing)
-    planter.write({key: line.replace('"city":"city', '"city":"City') for key, line in planter.read(altered).items()})
-    extra = {str(10 * ROWS + number): line for number, line in enumerate(planter.read(stale).values())}
-    planter.write(extra)
-    return {
-        Drift.MISSING: set(missing),
-        Drift.STALE: set(stale),
-        Drift.EXTRA: set(extra),
-        Drift.ALTERED: set(altered),
-    }
+    planter.plant(ids, change_rows, ('"city":"city', '"city":"City'))
+    return {kind: set(planted) for kind, planted in ids.items()}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Drift that is planted into an index, behind the back of pg2es: what a reconciliation has to find."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pg2es.adapters.documents import fetch_documents
@@ -31,9 +31,24 @@ class Planter:
         """Make documents missing."""
         self._send([json.dumps({"delete": {"_id": identifier}}) for identifier in ids])
 
-    def write(self, documents: dict[str, str]) -> None:
-        """Write lines without a version: of an earlier state, of no row, or changed."""
-        self._send([f"{json.dumps({'index': {'_id': key}})}\n{line}" for key, line in documents.items()])
+    def write(self, documents: dict[str, str], **options: object) -> None:
+        """Write lines as somebody else would: of an earlier state, of no row, or changed. `options` of each action."""
+        self._send([f"{json.dumps({'index': {'_id': key, **options}})}\n{line}" for key, line in documents.items()])
+
+    def plant(
+        self, ids: Mapping[Drift, Sequence[str]], change_rows: Callable[[], object], alter: tuple[str, str]
+    ) -> None:
+        """Plant drift of every kind.
+
+        `change_rows` changes the rows of the stale ones and returns when the index has that; `alter` is what is
+        replaced in the altered ones, and by what.
+        """
+        old = self.read(ids[Drift.STALE])
+        change_rows()
+        self.write(old)
+        self.write(dict(zip(ids[Drift.EXTRA], old.values(), strict=True)))
+        self.delete(ids[Drift.MISSING])
+        self.write({key: line.replace(*alter) for key, line in self.read(ids[Drift.ALTERED]).items()})
 
     def _send(self, actions: list[str]) -> None:
         for part in in_batches(actions, AT_ONCE):

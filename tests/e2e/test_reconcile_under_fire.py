@@ -106,16 +106,13 @@ def test_a_swap_is_followed_by_a_reconciliation(ground: Ground) -> None:
 
 def plant(ground: Ground, planted: dict[Drift, list[str]]) -> None:
     """Spoil the notes."""
-    spoil = planter(ground)
-    stale, extra = planted[Drift.STALE], planted[Drift.EXTRA]
-    old = spoil.read(stale)
-    ground.database.execute(f"UPDATE public.notes SET title = 'newer' WHERE id BETWEEN {stale[0]} AND {stale[-1]}")
-    pass_barrier(ground.clients, ground.clients.project.pipeline(ground.notes), ground.live(ground.notes))
-    spoil.write(old)
-    spoil.write(dict(zip(extra, old.values(), strict=True)))
-    spoil.delete(planted[Drift.MISSING])
-    altered = spoil.read(planted[Drift.ALTERED])
-    spoil.write({key: line.replace('"title":"Title', '"title":"Another') for key, line in altered.items()})
+    stale = planted[Drift.STALE]
+
+    def change_rows() -> None:
+        ground.database.execute(f"UPDATE public.notes SET title = 'newer' WHERE id BETWEEN {stale[0]} AND {stale[-1]}")
+        pass_barrier(ground.clients, ground.clients.project.pipeline(ground.notes), ground.live(ground.notes))
+
+    planter(ground).plant(planted, change_rows, ('"title":"Title', '"title":"Another'))
 
 
 def planter(ground: Ground) -> Planter:

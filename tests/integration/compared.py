@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
-from pg2es.adapters.documents import fetch_documents
-from pg2es.adapters.elasticsearch import post_raw
+from bench.planted import Planter
 from pg2es.core.drift import Comparison
 from pg2es.core.pipeline import Pipeline
 from pg2es.services.barrier import pass_barrier
@@ -42,17 +41,11 @@ class Compared:
 
     def stored(self, identifier: str) -> str:
         """Return a document's line as it is stored."""
-        found = fetch_documents(self.clients.elasticsearch, self.generation.index, [identifier])
-        return found[identifier].source.decode()
+        return self._planter.read([identifier])[identifier]
 
-    def store(self, identifier: str, source: str) -> None:
-        """Write a line as somebody else would, without a version."""
-        self._send(f'{{"index":{{"_id":{json.dumps(identifier)}}}}}\n{source}\n')
-
-    def store_at(self, identifier: str, source: str, version: int) -> None:
-        """Write a line with a version of its own."""
-        action = {"index": {"_id": identifier, "version": version, "version_type": "external"}}
-        self._send(f"{json.dumps(action)}\n{source}\n")
+    def store(self, identifier: str, source: str, **options: object) -> None:
+        """Write a line as somebody else would, by default without a version."""
+        self._planter.write({identifier: source}, **options)
 
     def change_mark(self, identifier: str, change: Callable[[Mark], Mark] | None) -> None:
         """Change the mark of a stored document, None: take it away."""
@@ -63,12 +56,11 @@ class Compared:
 
     def delete(self, *identifiers: int) -> None:
         """Delete documents as somebody else would."""
-        self._send("".join(f'{{"delete":{{"_id":"{identifier}"}}}}\n' for identifier in identifiers))
+        self._planter.delete([str(identifier) for identifier in identifiers])
 
-    def _send(self, lines: str) -> None:
-        path = f"/{self.generation.index}/_bulk"
-        answer = post_raw(self.clients.elasticsearch, path, lines.encode(), "spoiling", "application/x-ndjson")
-        assert not json.loads(answer)["errors"]
+    @property
+    def _planter(self) -> Planter:
+        return Planter(self.clients.elasticsearch, self.generation.index)
 
     def repair(self) -> None:
         """Read everything again."""

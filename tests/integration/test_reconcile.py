@@ -139,7 +139,7 @@ def test_a_version_of_the_future_is_a_restored_database(module_folder: tuple[Pro
     database.execute("CREATE TABLE public.ages (id int PRIMARY KEY)", "INSERT INTO public.ages VALUES (1), (2), (3)")
     folder.add_pipeline("ages", "public.ages")
     ages = Compared(folder, database, "ages", compare_digests)
-    ages.store_at("3", ages.stored("2"), 2**55)
+    ages.store("3", ages.stored("2"), version=2**55, version_type="external")
     done = run(ages, max_repair_fraction=1)
     assert (done.outcome, done.found.rewound, done.repaired) == (Outcome.REWOUND, 1, 0)
     assert "restored or failed over" in done.advice

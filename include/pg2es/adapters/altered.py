@@ -6,9 +6,8 @@ document is only hashed, never parsed.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-from pg2es.adapters.documents import PAGE, open_point_in_time, read_pages
+from pg2es.adapters.documents import PAGE, in_buckets, open_point_in_time, read_pages
 from pg2es.adapters.elasticsearch import Client
 from pg2es.core.digest import is_intact
 from pg2es.core.sql.documents import BUCKETS
@@ -26,7 +25,7 @@ class Altered:
 
 def find_altered(client: Client, index: str, part: int, parts: int) -> Altered:
     """Read the searchable documents of one part, of so many, of the buckets; those in no bucket are not read."""
-    query = _buckets(part * BUCKETS // parts, (part + 1) * BUCKETS // parts) if parts > 1 else {"match_all": {}}
+    query = in_buckets(part * BUCKETS // parts, (part + 1) * BUCKETS // parts) if parts > 1 else {"match_all": {}}
     with open_point_in_time(client, index) as pit, ThreadPoolExecutor(SLICES) as pool:
 
         def read(number: int) -> Altered:
@@ -45,7 +44,3 @@ def find_altered(client: Client, index: str, part: int, parts: int) -> Altered:
 
         slices = list(pool.map(read, range(SLICES)))
     return Altered(sum(one.documents for one in slices), [identifier for one in slices for identifier in one.ids])
-
-
-def _buckets(first: int, end: int) -> dict[str, Any]:
-    return {"range": {"_pg2es.bucket": {"gte": first, "lt": end}}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pg2es.adapters.documents import scan
+from pg2es.adapters.documents import in_buckets, scan
 from pg2es.adapters.elasticsearch import Client, post_raw
 from pg2es.core.digest import BROKEN, Digest, Sums
 from pg2es.core.errors import ElasticsearchUnavailable
@@ -16,7 +16,7 @@ BUCKETS_AT_ONCE = 8_192
 
 PAGE = 10_000
 
-_UNMARKED = {"bool": {"must_not": {"range": {"_pg2es.bucket": {"gte": 0, "lt": BUCKETS}}}}}
+_UNMARKED = {"bool": {"must_not": in_buckets(0, BUCKETS)}}
 
 
 class _Sum(msgspec.Struct):
@@ -73,7 +73,7 @@ def _sum_range(client: Client, index: str, first: int, end: int) -> list[_Bucket
     search = {
         "size": 0,
         "track_total_hits": False,
-        "query": {"range": {"_pg2es.bucket": {"gte": first, "lt": end}}},
+        "query": in_buckets(first, end),
         "aggs": {
             "buckets": {
                 "histogram": {

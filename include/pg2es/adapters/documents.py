@@ -102,6 +102,11 @@ def read_pages(client: Client, index: str, search: dict[str, Any]) -> Iterator[l
         after = hits[-1].sort
 
 
+def in_buckets(first: int, end: int) -> dict[str, Any]:
+    """Return the query for the documents of a half-open range of buckets."""
+    return {"range": {"_pg2es.bucket": {"gte": first, "lt": end}}}
+
+
 def fetch_documents(client: Client, index: str, ids: Sequence[str]) -> dict[str, Versioned]:
     """Return these documents as they are now (realtime); those that do not exist are left out."""
     answer = post_raw(client, f"/{index}/_mget", {"ids": list(ids)}, f"reading documents of {index}")

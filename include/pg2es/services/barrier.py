@@ -12,7 +12,10 @@ in requests of their own and may come later (tests/integration/test_barrier.py m
 import logging
 import uuid
 
+from confluent_kafka.admin import AdminClient
+
 from pg2es.adapters import indices, kafka
+from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
 from pg2es.core.errors import ConnectorError, TransientError
 from pg2es.core.generation import sink_connector
@@ -58,10 +61,21 @@ def write_marker(session: Session) -> int:
     return int(fetch_one(session, protocol.BARRIER, str(uuid.uuid4()))[0])
 
 
+def is_in_kafka(connect: ConnectCluster, connector: str, lsn: int) -> bool:
+    """Whether Kafka has every change before an LSN, acknowledged."""
+    return any(entry["offset"].get("lsn", 0) >= lsn for entry in connect.offsets(connector))
+
+
+def count_behind(admin: AdminClient, sink: str, ends: dict[kafka.Partition, int]) -> dict[kafka.Partition, int]:
+    """Return by partition how many records before `ends` a sink has not committed."""
+    committed = kafka.committed_offsets(admin, f"connect-{sink}")
+    return {partition: max(0, end - committed.get(partition, 0)) for partition, end in ends.items()}
+
+
 def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: float) -> None:
     def reached() -> bool:
         _check_alive(clients, source.connector)
-        return any(entry["offset"].get("lsn", 0) >= lsn for entry in clients.connect.offsets(source.connector))
+        return is_in_kafka(clients.connect, source.connector, lsn)
 
     wait_for(
         reached,
@@ -75,8 +89,7 @@ def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: floa
 
 def _wait_for_sink(clients: Clients, sink: str, ends: dict[kafka.Partition, int], timeout_s: float) -> None:
     def behind() -> int:
-        committed = kafka.committed_offsets(clients.kafka, f"connect-{sink}")
-        return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+        return sum(count_behind(clients.kafka, sink, ends).values())
 
     def reached() -> bool:
         _check_alive(clients, sink)

@@ -19,6 +19,7 @@ from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client
 from pg2es.core.errors import Pg2esError, TransientError
 from pg2es.core.status import Delay
+from pg2es.services.barrier import count_behind, is_in_kafka
 from pg2es.services.waiting import wait_for
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ class Course:
                 sink.clock.advance(self._is_searchable, sink)
 
     def _is_in_kafka(self, race: SourceRace) -> bool:
-        return any(entry["offset"].get("lsn", 0) >= race.lsn for entry in self._connect.offsets(race.connector))
+        return is_in_kafka(self._connect, race.connector, race.lsn)
 
     def _is_searchable(self, sink: SinkRace) -> bool:
         if sink.ends is None:
@@ -108,9 +109,3 @@ class Course:
             return False
         indices.refresh_index(self._client, sink.index)
         return True
-
-
-def count_behind(admin: AdminClient, sink: str, ends: dict[kafka.Partition, int]) -> dict[kafka.Partition, int]:
-    """Return by partition how many records before `ends` a sink has not committed."""
-    committed = kafka.committed_offsets(admin, f"connect-{sink}")
-    return {partition: max(0, end - committed.get(partition, 0)) for partition, end in ends.items()}

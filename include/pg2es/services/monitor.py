@@ -25,9 +25,9 @@ from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.core.sql import monitor as sql
 from pg2es.core.status import Cluster, ConnectorStatus, Counters, PipelineStatus, Run, Slot, SourceStatus, Status
-from pg2es.services.barrier import write_marker
+from pg2es.services.barrier import count_behind, write_marker
 from pg2es.services.clients import Clients
-from pg2es.services.freshness import Clock, Course, SinkRace, SourceRace, count_behind
+from pg2es.services.freshness import Clock, Course, SinkRace, SourceRace
 from pg2es.services.reports import read_last_reports
 
 CONNECT_TIMEOUT_S = 10

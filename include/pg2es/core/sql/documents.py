@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pg2es.core.chunks import BlockRange
 from pg2es.core.pipeline import Pipeline
-from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
+from pg2es.core.sql.identifiers import columns, literal, quote, quote_table, text_arrays
 from pg2es.core.table import Key, Table
 
 BUCKETS = 65_536
@@ -53,7 +53,7 @@ class DocumentSql:
         document line, NULL for a root that has no document. The document SQL sees `root` and `pg2es_requested`; every
         other name in it is a table's.
         """
-        arrays = ", ".join(f"${n}::text[]::{column.type}[]" for n, column in enumerate(self.key.columns, start=1))
+        arrays = text_arrays(column.type for column in self.key.columns)
         names = columns(self.key.names)
         version = f"${len(self.key.columns) + 1}"
         predicate = (
@@ -74,7 +74,7 @@ class DocumentSql:
 
     def canonical_ids(self) -> str:
         """The document ids of a list of keys, in their order: `$1 … $K` as in `by_keys`; fails for what is no key."""
-        arrays = ", ".join(f"${n}::text[]::{column.type}[]" for n, column in enumerate(self.key.columns, start=1))
+        arrays = text_arrays(column.type for column in self.key.columns)
         names = columns((*self.key.names, _POSITION))
         keys = f"unnest({arrays}) WITH ORDINALITY AS k ({names})"
         return f"SELECT {_id(self.key, 'k')} FROM {keys} ORDER BY k.{quote(_POSITION)}"

@@ -1,5 +1,7 @@
 """Quoting, by the driver's own means."""
 
+from collections.abc import Iterable
+
 from psycopg import sql
 
 
@@ -16,6 +18,11 @@ def quote_table(name: str) -> str:
 def literal(value: str | int) -> str:
     """Return a value as an SQL literal."""
     return sql.Literal(value).as_string(None).strip()
+
+
+def text_arrays(types: Iterable[str]) -> str:
+    """Return `$1::text[]::bigint[], …`: a parameter for each type, an array of texts that are cast to it."""
+    return ", ".join(f"${number}::text[]::{name}[]" for number, name in enumerate(types, start=1))
 
 
 def columns(names: tuple[str, ...], relation: str = "") -> str:

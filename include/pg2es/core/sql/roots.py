@@ -1,7 +1,7 @@
 """From changed rows to roots."""
 
 from pg2es.core.pipeline import Related
-from pg2es.core.sql.identifiers import columns
+from pg2es.core.sql.identifiers import columns, text_arrays
 from pg2es.core.table import Key, Table
 
 
@@ -11,7 +11,7 @@ def roots_by_sql(related: Related, changed: Table, key: Key) -> str:
     `$1 … $C` are text arrays, one for each column of `changed`, in parallel: old and new values of the changed rows.
     """
     names = route_columns(related, changed)
-    arrays = ", ".join(f"${n}::text[]::{changed.column(name).type}[]" for n, name in enumerate(names, start=1))
+    arrays = text_arrays(changed.column(name).type for name in names)
     texts = ", ".join(f"roots.{name}::text" for name in columns(key.names).split(", "))
     return (
         f"WITH changed AS MATERIALIZED (SELECT DISTINCT * FROM unnest({arrays}) AS changed ({columns(names)}))\n"
