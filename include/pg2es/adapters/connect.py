@@ -38,6 +38,11 @@ class ConnectCluster:
         found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
         return None if found is None else _status(found)
 
+    def workers_of(self, name: str) -> set[str]:
+        """Return the addresses, `host:port`, of the workers that run a connector's tasks, as far as they are known."""
+        found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
+        return set() if found is None else {task["worker_id"] for task in found["tasks"]}
+
     def list_statuses(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
         """Return status and configuration of every connector, in one request."""
         found = self._call("GET", "/connectors?expand=status&expand=info")

@@ -184,8 +184,8 @@ class _Look:
         topic, admin = source.dead_letter_topic, self.clients.kafka
         if topic not in kafka.list_topics(admin):
             return 0  # nothing was deployed yet
-        first, committed = kafka.first_offsets(admin, [topic]), kafka.committed_offsets(admin, source.replay_group)
-        ends = kafka.end_offsets(admin, [topic])
+        first, ends = kafka.first_offsets(admin, [topic]), kafka.end_offsets(admin, [topic])
+        committed = kafka.committed_offsets(admin, source.replay_group, ends)
         return sum(end - max(first[place], min(committed.get(place, 0), end)) for place, end in ends.items())
 
     def _show_pipeline(self, pipeline: Pipeline, now: Counters | None, before: Counters | None) -> PipelineStatus:
