@@ -80,7 +80,8 @@ def lose_worker(ground: Ground, connector: str) -> float:
 
 def lose_server(ground: Ground, server: str) -> float:
     """Kill a server for DOWN_S; return the seconds from when it answers again until everything is searchable."""
-    _kill_and_start(server)
+    with dead(server):
+        pass
     started = time.monotonic()
     wait_until_searchable(ground)
     return round(time.monotonic() - started, 1)
@@ -88,14 +89,24 @@ def lose_server(ground: Ground, server: str) -> float:
 
 def lose_scheduler(airflow: Airflow) -> float:
     """Kill Airflow's scheduler for DOWN_S; return the seconds from its return to the end of a run asked for before."""
-    stack = Stack()
-    stack.kill(SCHEDULER)
-    run = airflow.trigger("retire")
-    _STANDSTILL.wait(DOWN_S)
-    stack.start(SCHEDULER)
+    with dead(SCHEDULER):
+        run = airflow.trigger("retire")
     started = time.monotonic()
     airflow.wait([run], PATIENCE_S)
     return round(time.monotonic() - started, 1)
+
+
+@contextmanager
+def dead(server: str) -> Iterator[None]:
+    """Kill a server; it comes back at the end, after DOWN_S at least."""
+    stack = Stack()
+    stack.kill(server)
+    back = time.monotonic() + DOWN_S
+    try:
+        yield
+        _STANDSTILL.wait(back - time.monotonic())
+    finally:
+        stack.start(server)
 
 
 def wait_until_searchable(ground: Ground) -> None:
@@ -179,13 +190,6 @@ def writing(ground: Ground) -> Iterator[Changes]:
             stop.set()
         for writer in writers:
             writer.result()
-
-
-def _kill_and_start(server: str) -> None:
-    stack = Stack()
-    stack.kill(server)
-    _STANDSTILL.wait(DOWN_S)
-    stack.start(server)
 
 
 def _is_taken_over(ground: Ground, connector: str, killed: str) -> bool:
