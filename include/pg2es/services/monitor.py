@@ -127,7 +127,12 @@ class _Look:
         found = read_last_reports(self.clients.elasticsearch, [BACKFILL, RECONCILE])
         return {
             pipeline: {
-                kind: Run(datetime.fromisoformat(report["at"]), report["outcome"], report["text"])
+                kind: Run(
+                    at=datetime.fromisoformat(report["at"]),
+                    outcome=report["outcome"],
+                    text=report["text"],
+                    counts=report.get("details", {}).get("counts", {}),
+                )
                 for kind, report in reports.items()
             }
             for pipeline, reports in found.items()
