@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pg2es.core.metrics import Metric
 
+_NOT_ALLOWED = re.compile(r"[^\w.-]", re.ASCII)
+"""Airflow throws a figure away whose name or tag has other characters."""
+
 
 def emit(metrics: "Iterable[Metric]") -> None:
     """Emit gauges `pg2es.<name>`, tagged with the labels; where Airflow sends no tags, the labels end the name.
@@ -19,11 +22,12 @@ def emit(metrics: "Iterable[Metric]") -> None:
     for metric in metrics:
         if metric.name == "breach":
             continue
+        labels = {name: _NOT_ALLOWED.sub("_", label) for name, label in metric.labels.items()}
         if tagged:
-            stats.gauge(f"pg2es.{metric.name}", metric.value, tags=metric.labels)
+            stats.gauge(f"pg2es.{metric.name}", metric.value, tags=labels)
         else:
-            labels = (re.sub(r"[^\w-]", "_", label, flags=re.ASCII) for label in metric.labels.values())
-            stats.gauge(".".join(["pg2es", metric.name, *labels]), metric.value)
+            parts = (label.replace(".", "_") for label in labels.values())
+            stats.gauge(".".join(["pg2es", metric.name, *parts]), metric.value)
 
 
 def _sends_tags() -> bool:

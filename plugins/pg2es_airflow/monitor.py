@@ -67,8 +67,8 @@ def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
     for connection in connections:
         news = find_news(map(Breach.from_json, told[connection]), now)
         try:
-            _tell(connection, news.begun, "is wrong", "failure")
-            _tell(connection, news.over, "is over", "success")
+            _tell(connection, "", news.begun, "failure")
+            _tell(connection, "over: ", news.over, "success")
         except NotificationFailed as error:
             problems.append(str(error))
         else:
@@ -78,9 +78,9 @@ def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
         raise NotificationFailed(" ".join(problems))
 
 
-def _tell(connection: str, breaches: "Sequence[Breach]", what: str, tone: "Tone") -> None:
+def _tell(connection: str, what: str, breaches: "Sequence[Breach]", tone: "Tone") -> None:
     from pg2es_airflow.notifications import send
 
     if breaches:
         names = ", ".join(breach.name for breach in breaches)
-        send(connection, f"pg2es: {names} {what}", "\n".join(map(str, breaches)), tone)
+        send(connection, f"pg2es: {what}{names}", "\n".join(map(str, breaches)), tone)

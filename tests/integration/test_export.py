@@ -181,8 +181,8 @@ def test_the_mbeans_of_the_sink_are_scraped_by_the_rules_of_the_exporter(streame
     assert {"debezium_behind_source_seconds", "debezium_total_number_of_events_seen_total"} <= names(
         server=clients.project.source(streamed.source).topic_prefix
     )
-    assert "kafka_connect_sink_task_sink_record_read_rate" in names(connector=sink_connector(live))
-    assert "kafka_connect_task_error_total_records_failed" in names(connector=sink_connector(live))
+    assert "kafka_connect_sink_task_sink_record_read_total" in names(connector=sink_connector(live))
+    assert "kafka_connect_task_error_total_record_failures" in names(connector=sink_connector(live))
     assert {"kafka_connect_worker_task_count", "jvm_memory_used_bytes"} <= names()
 
 
