@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
 
-from pg2es_airflow.project import clients
+from pg2es_airflow.project import clients, project
 
 if TYPE_CHECKING:
     from pg2es.core.breaches import Breach
@@ -56,8 +56,9 @@ def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
     What each was told is pushed for the next run, which tells those again that could not be told now: then
     NotificationFailed is raised.
     """
-    from pg2es.core.breaches import Breach, find_news
+    from pg2es.core.breaches import Breach
     from pg2es.core.errors import NotificationFailed
+    from pg2es.core.news import find_news
 
     task = get_current_context()["ti"]
     kept = task.xcom_pull(task_ids=task.task_id, key=TOLD, map_indexes=-1, include_prior_dates=True) or {}
@@ -65,7 +66,7 @@ def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
     now = [Breach.from_json(found) for found in breaches]
     problems = []
     for connection in connections:
-        news = find_news(map(Breach.from_json, told[connection]), now)
+        news = find_news(project(), map(Breach.from_json, told[connection]), now)
         try:
             _tell(connection, "", news.begun, "failure")
             _tell(connection, "over: ", news.over, "success")

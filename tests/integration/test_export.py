@@ -22,6 +22,7 @@ from pg2es.services.reconcile import KIND
 from pg2es.services.reports import write_report
 from pg2es.services.waiting import wait_for
 from stack.config import load_config
+from tests.dashboard import read_names
 from tests.integration.batch import run_backfill
 from tests.support import Database, ProjectFolder
 
@@ -181,9 +182,9 @@ def test_the_mbeans_of_the_sink_are_scraped_by_the_rules_of_the_exporter(streame
     assert {"debezium_behind_source_seconds", "debezium_total_number_of_events_seen_total"} <= names(
         server=clients.project.source(streamed.source).topic_prefix
     )
+    assert read_names() - {f"pg2es_{name}" for name in MEANINGS} - names() == set()
     assert "kafka_connect_sink_task_sink_record_read_total" in names(connector=sink_connector(live))
     assert "kafka_connect_task_error_total_record_failures" in names(connector=sink_connector(live))
-    assert {"kafka_connect_worker_task_count", "jvm_memory_used_bytes"} <= names()
 
 
 def _name_of(attribute: str) -> str:

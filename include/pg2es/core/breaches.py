@@ -1,6 +1,5 @@
 """What can be wrong with a running stream, and what to do about it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,31 +53,3 @@ class Breach:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.sentence}"
-
-
-_BLIND = (Kind.UNREACHABLE, Kind.REFUSED)
-
-
-@dataclass(frozen=True)
-class News:
-    """What somebody has to be told who knew of some breaches; `open`: what they know of afterwards."""
-
-    begun: tuple[Breach, ...]
-    over: tuple[Breach, ...]
-    open: tuple[Breach, ...]
-
-
-def find_news(known: Iterable[Breach], now: Iterable[Breach]) -> News:
-    """Return what has begun and what is over.
-
-    While a server cannot be seen, only that is told: whatever depends on it is not over because nobody sees it.
-    """
-    before, after = {breach.name: breach for breach in known}, {breach.name: breach for breach in now}
-    blind = any(breach.kind in _BLIND for breach in after.values())
-    gone = [breach for name, breach in before.items() if name not in after]
-    over = tuple(breach for breach in gone if breach.kind in _BLIND or not blind)
-    return News(
-        begun=tuple(breach for name, breach in after.items() if name not in before),
-        over=over,
-        open=(*after.values(), *(breach for breach in gone if breach not in over)),
-    )

@@ -127,12 +127,12 @@ def _measure_pipeline(pipeline: PipelineStatus) -> Iterator[Metric]:
 
 def _measure_runs(pipeline: PipelineStatus) -> Iterator[Metric]:
     labels = {"pipeline": pipeline.name}
-    for job, run in pipeline.runs.items():
-        yield Metric("pipeline_run_timestamp_seconds", {**labels, "job": job}, run.at.timestamp())
+    for kind, run in pipeline.runs.items():
+        yield Metric("pipeline_run_timestamp_seconds", {**labels, "run": kind}, run.at.timestamp())
     if done := pipeline.runs.get(RECONCILE):
         yield from _one_of("pipeline_reconcile_outcome", "outcome", Outcome, done.outcome, **labels)
-        for kind in Drift:
-            yield from _known("pipeline_drift_documents", done.counts.get(kind), **labels, kind=kind.value)
+        for drift in Drift:
+            yield from _known("pipeline_drift_documents", done.counts.get(drift), **labels, kind=drift.value)
 
 
 def _measure_connector(found: ConnectorStatus, **labels: str) -> Iterator[Metric]:
