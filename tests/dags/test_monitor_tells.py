@@ -2,15 +2,13 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support import CHECKOUT, ProjectFolder
+from tests.webhook import Webhook, listening
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -20,48 +18,6 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("air
 
 NOWHERE = "http://127.0.0.1:9"
 DOWN = "unreachable Kafka Connect"
-
-
-class Webhook(HTTPServer):
-    """Answers each message with `status`, and keeps those that it took: type, title, and text."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Receiver)
-        self.status = 200
-        self.taken: list[tuple[str, str, str]] = []
-
-    @property
-    def connection(self) -> str:
-        """An Airflow connection to it, as JSON."""
-        service = {"path": f"json://127.0.0.1:{self.server_port}/alerts"}
-        return json.dumps({"conn_type": "apprise", "extra": {"config": service}})
-
-    def take(self) -> list[tuple[str, str, str]]:
-        """Return the messages that came since the last time."""
-        taken, self.taken = self.taken, []
-        return taken
-
-
-class _Receiver(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def do_POST(self) -> None:
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.status == 200:
-            self.server.taken.append((message["type"], message["title"], message["message"]))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def listening() -> Iterator[Webhook]:
-    with Webhook() as webhook:
-        threading.Thread(target=webhook.serve_forever, daemon=True).start()
-        yield webhook
-        webhook.shutdown()
 
 
 @pytest.fixture
@@ -105,7 +61,7 @@ def make_monitor(project_folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch)
 def test_somebody_is_told_when_a_breach_begins_and_when_it_is_over(
     make_monitor: Any, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", webhook.connection)
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(webhook.connection))
     monitor = make_monitor("alerts")
     assert monitor.run() == {"look": "success", "notify": "success", "breach": "skipped"}
     assert webhook.take() == []
@@ -128,9 +84,9 @@ def test_somebody_is_told_when_a_breach_begins_and_when_it_is_over(
 def test_who_could_not_be_told_is_told_by_the_next_run_and_nobody_twice(
     make_monitor: Any, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", webhook.connection)
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(webhook.connection))
     with listening() as other:
-        monkeypatch.setenv("AIRFLOW_CONN_OTHERS", other.connection)
+        monkeypatch.setenv("AIRFLOW_CONN_OTHERS", json.dumps(other.connection))
         monitor = make_monitor("alerts", "others")
         other.status = 503
         assert monitor.run(CONNECT_URLS=NOWHERE)["notify"] == "failed"

@@ -1,5 +1,6 @@
 """Metrics: every figure of a look leaves under a name that is documented, and whose it is stands in the labels."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ from pg2es.core.breaches import Breach, Kind
 from pg2es.core.metrics import MEANINGS, Metric, measure
 from pg2es.core.project import Project
 from pg2es.core.status import ConnectorStatus, Counters, Delay, Indexing, Run, Slot
+from tests.support import CHECKOUT
 from tests.unit.test_judgement import HEALTHY, PIPELINE, SINK, SOURCE, project
 
 __all__ = ["project"]
@@ -71,6 +73,16 @@ def test_every_figure_of_a_look(project: Project) -> None:
         ("orders", "shop.public.orders", "0"): 5,
         ("orders", "shop.public.orders-items", "11"): 7,
     }
+
+
+def test_the_page_has_every_figure_with_its_labels(project: Project) -> None:
+    page = (CHECKOUT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    labels: dict[str, set[str]] = {}
+    for metric in measure(project, FULL, [BREACH]):
+        labels.setdefault(metric.name, set()).update(metric.labels)
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\| ([A-Z1][^|]*\.) \|$", page, re.MULTILINE)
+    assert {name: set(re.findall(r"\w+", found)) for name, found, meaning in rows if name in MEANINGS} == labels
+    assert {name: meaning for name, _, meaning in rows if name in MEANINGS} == MEANINGS
 
 
 def test_what_could_not_be_seen_has_no_figure(project: Project) -> None:
