@@ -17,6 +17,7 @@ def look() -> list[dict[str, str]]:
 
     from pg2es.core.judgement import judge
     from pg2es.core.status import Counters
+    from pg2es.services.history import write_sample
     from pg2es.services.monitor import look
 
     task = get_current_context()["ti"]
@@ -26,7 +27,9 @@ def look() -> list[dict[str, str]]:
     if seen.counters:
         task.xcom_push(key=COUNTERS, value=asdict(seen.counters))
     log.info("%s", seen)
-    return [found.to_json() for found in judge(servers.project, seen)]
+    breaches = judge(servers.project, seen)
+    write_sample(servers, seen, breaches)
+    return [found.to_json() for found in breaches]
 
 
 def breach(kind: str, about: str, sentence: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable, Pg2esError
-from pg2es.core.status import ConnectorStatus
+from pg2es.core.status import ConnectorPart, ConnectorStatus
 
 TIMEOUT_S = 90  # a worker answers 409 by itself while it rebalances; validating a config connects to the database
 
@@ -37,6 +37,14 @@ class ConnectCluster:
         """Return a connector's status, None when there is none (yet)."""
         found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
         return None if found is None else _status(found)
+
+    def read_parts(self, name: str) -> list[ConnectorPart]:
+        """Return a connector and its tasks with the whole traces of failures; empty when there is no such connector."""
+        found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
+        parts = [found["connector"], *found["tasks"]] if found else []
+        return [
+            ConnectorPart(part.get("id"), part["state"], part.get("worker_id", ""), part.get("trace")) for part in parts
+        ]
 
     def list_statuses(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
         """Return status and configuration of every connector, in one request."""

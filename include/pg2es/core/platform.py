@@ -58,6 +58,9 @@ class PlatformLimits(FileModel):
         ge=0,
         description="Bulk requests that a node of Elasticsearch refuses between two looks. They are sent again.",
     )
+    keep_days: int = Field(
+        default=14, ge=1, le=3650, description="Days for which the console's charts keep the figures of each look."
+    )
 
 
 class Platform(FileModel):

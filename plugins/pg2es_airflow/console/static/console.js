@@ -1,0 +1,1 @@
+globalThis.AirflowPlugin = () => globalThis.React.createElement(globalThis.ChakraUI.Heading, null, "pg2es");
