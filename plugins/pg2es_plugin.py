@@ -28,7 +28,7 @@ class Pg2esPlugin(AirflowPlugin):
         }
     ]
 
-    @cached_property
+    @cached_property  # type: ignore[override]  # a list that is made when it is read
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """The API; only the API server asks for it."""
         from pg2es_airflow.console.app import make_app

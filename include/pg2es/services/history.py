@@ -37,9 +37,7 @@ def write_sample(clients: Clients, status: Status, breaches: list[Breach]) -> No
 def read_newest_look(client: Client) -> dict[str, Any] | None:
     """Return the newest look as `Status.to_json` has it, with `breaches` and `sizes`; None before the first."""
     with translate_errors("reading the history"):
-        found = client.search(
-            **_ANY, query={"term": {"subject": Subject.LOOK.value}}, sort=[{"at": "desc"}], size=1, source=["seen"]
-        )
+        found = client.search(**_ANY, query={"term": {"subject": Subject.LOOK.value}}, sort=[{"at": "desc"}], size=1)
     hits = found["hits"]["hits"]
     return dict(hits[0]["_source"]["seen"]) if hits else None
 
@@ -97,8 +95,7 @@ def _write(client: Client, at: datetime, samples: list[dict[str, Any]], keep_day
         for outdated in find_outdated(known, at.date(), keep_days):
             log.info("Removing %s", outdated)
             indices.remove_index(client, outdated)
-    lines: list[dict[str, Any]] = [line for sample in samples for line in ({"index": {}}, sample)]
-    body = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+    body = b"".join(b'{"index":{}}\n' + orjson.dumps(sample, option=orjson.OPT_APPEND_NEWLINE) for sample in samples)
     outcome = send_bulk(client, index, body, len(samples))
     for problem in (*outcome.rejected, *outcome.again):
         log.warning("A sample was not taken by %s: %s", index, problem)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pg2es.adapters import indices
 from pg2es.core.generation import is_sink_of
-from pg2es.core.history import Subject
+from pg2es.core.history import Subject, interval_s
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.redaction import redact_trace
 from pg2es.services.clients import Clients
@@ -57,6 +57,7 @@ def show_history(clients: Clients, pipeline: Pipeline, span: timedelta, points: 
     return {
         "since": since,
         "until": until,
+        "interval_s": interval_s(span, points),
         "pipeline": read_samples(client, Subject.PIPELINE, pipeline.name, span, points),
         "source": read_samples(client, Subject.SOURCE, pipeline.source, span, points),
         "reconciliations": [
