@@ -9,6 +9,8 @@ const LEFT = 54;
 const BOTTOM = 20;
 const TOP = 8;
 const RIGHT = 8;
+const GOOD = "green";
+const BAD = "red";
 const color = (token) => `var(--chakra-colors-${token.replaceAll(".", "-")})`;
 
 function useWidth() {
@@ -22,17 +24,17 @@ function useWidth() {
   return [ref, width];
 }
 
-// The smallest of 1, 2, 5, 10, 20, … that is not below the value.
+// The smallest round number that is not below the value.
 export function niceMaximum(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.9999);
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value * 0.9999);
 }
 
 const clock = (ms, spanMs) =>
   spanMs > 2 * 86_400_000
     ? new Date(ms).toLocaleDateString(undefined, { month: "short", day: "numeric" })
-    : new Date(ms).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+    : new Date(ms).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 // Points in runs without a gap: where the monitor did not look, there is no line.
 function splitAtGaps(points, gapMs) {
@@ -45,8 +47,9 @@ function splitAtGaps(points, gapMs) {
   return runs;
 }
 
-/* `points`: [{at, value, bad}]; `limit`: a dashed line at what is allowed; `bars`: bars instead of a line. */
-export function Chart({ title, points, since, until, intervalS, format, limit, bars, palette = "blue" }) {
+/* `points`: [{at, value, bad}]; `axis`: how labels are written, if not by `format`;
+   `limit`: a dashed line at what is allowed; `bars`: bars instead of a line. */
+export function Chart({ title, points, since, until, intervalS, format, axis, limit, bars, palette = "blue" }) {
   const [ref, width] = useWidth();
   const [hovered, setHovered] = useState(null);
   const from = new Date(since).getTime();
@@ -74,10 +77,10 @@ export function Chart({ title, points, since, until, intervalS, format, limit, b
     setHovered((place) => Math.max(0, Math.min(known.length - 1, (place ?? known.length - 1) + move)));
   };
   const text = (place, value, props) =>
-    h("text", { fontSize: 10.5, fill: color("fg.muted"), ...props, key: `${place} ${value}` }, value);
+    h("text", { style: { fontSize: "11px" }, fill: color("fg.muted"), ...props, key: place }, value);
   return h(
     C.Box,
-    { as: "figure", bg: "bg.panel", borderWidth: 1, borderRadius: "md", p: 3, m: 0, minW: 0 },
+    { as: "figure", borderWidth: 1, borderRadius: "md", p: 3, m: 0, minW: 0 },
     h(
       C.Flex,
       { as: "figcaption", justifyContent: "space-between", alignItems: "baseline", mb: 1, gap: 2 },
@@ -117,9 +120,9 @@ export function Chart({ title, points, since, until, intervalS, format, limit, b
           [0, 0.5, 1].map((part) =>
             h("line", { key: part, x1: LEFT, x2: width - RIGHT, y1: y(top * part), y2: y(top * part), stroke: color("border"), strokeWidth: 1 }),
           ),
-          [0, 0.5, 1].map((part) => text("y", format(top * part), { x: LEFT - 6, y: y(top * part) + 3.5, textAnchor: "end" })),
+          [0, 0.5, 1].map((part) => text(`y${part}`, (axis ?? format)(top * part), { x: LEFT - 6, y: y(top * part) + 3.5, textAnchor: "end" })),
           [0.02, 0.35, 0.68, 0.98].map((part) =>
-            text("x", clock(from + part * (to - from), to - from), {
+            text(`x${part}`, clock(from + part * (to - from), to - from), {
               x: x(from + part * (to - from)),
               y: HEIGHT - 5,
               textAnchor: part < 0.1 ? "start" : part > 0.9 ? "end" : "middle",
@@ -127,14 +130,14 @@ export function Chart({ title, points, since, until, intervalS, format, limit, b
           ),
           limit > 0 &&
             limit <= top &&
-            h("line", { x1: LEFT, x2: width - RIGHT, y1: y(limit), y2: y(limit), stroke: color("failed.solid"), strokeDasharray: "4 3", strokeWidth: 1 }),
+            h("line", { x1: LEFT, x2: width - RIGHT, y1: y(limit), y2: y(limit), stroke: color(`${BAD}.500`), strokeDasharray: "4 3", strokeWidth: 1 }),
           bars ? h(Bars, { known, x, y, palette, width }) : h(Lines, { known, x, y, palette, gapMs: 2500 * intervalS }),
           hovered !== null &&
             shown &&
             h("line", { x1: x(shown.x), x2: x(shown.x), y1: TOP, y2: HEIGHT - BOTTOM, stroke: color("fg.subtle"), strokeWidth: 1 }),
           hovered !== null &&
             shown &&
-            h("circle", { cx: x(shown.x), cy: y(shown.value), r: 3.5, fill: color(`${shown.bad ? "failed" : palette}.solid`), stroke: color("bg.panel"), strokeWidth: 1.5 }),
+            h("circle", { cx: x(shown.x), cy: y(shown.value), r: 3.5, fill: color(`${shown.bad ? BAD : palette}.500`), stroke: color("bg"), strokeWidth: 1.5 }),
         ),
     ),
   );
@@ -147,10 +150,10 @@ function Lines({ known, x, y, palette, gapMs }) {
     return h(
       "g",
       { key: run[0].x },
-      h("path", { d: `M${first},${y(0)} L${line} L${last},${y(0)} Z`, fill: color(`${palette}.solid`), fillOpacity: 0.14 }),
-      h("path", { d: `M${line}`, fill: "none", stroke: color(`${palette}.solid`), strokeWidth: 1.75, strokeLinejoin: "round" }),
-      run.length === 1 && h("circle", { cx: first, cy: y(run[0].value), r: 2, fill: color(`${palette}.solid`) }),
-      run.filter((point) => point.bad).map((point) => h("circle", { key: point.x, cx: x(point.x), cy: y(point.value), r: 2.5, fill: color("failed.solid") })),
+      h("path", { d: `M${first},${y(0)} L${line} L${last},${y(0)} Z`, fill: color(`${palette}.500`), fillOpacity: 0.14 }),
+      h("path", { d: `M${line}`, fill: "none", stroke: color(`${palette}.500`), strokeWidth: 1.75, strokeLinejoin: "round" }),
+      run.length === 1 && h("circle", { cx: first, cy: y(run[0].value), r: 2, fill: color(`${palette}.500`) }),
+      run.filter((point) => point.bad).map((point) => h("circle", { key: point.x, cx: x(point.x), cy: y(point.value), r: 2.5, fill: color(`${BAD}.500`) })),
     );
   });
 }
@@ -159,8 +162,8 @@ function Lines({ known, x, y, palette, gapMs }) {
 function Bars({ known, x, y, palette }) {
   return known.map((point) =>
     point.value > 0
-      ? h("rect", { key: point.x, x: x(point.x) - 3, y: y(point.value), width: 6, height: y(0) - y(point.value), rx: 1, fill: color(`${point.bad ? "failed" : palette}.solid`) })
-      : h("circle", { key: point.x, cx: x(point.x), cy: y(0), r: 3, fill: color("success.solid") }),
+      ? h("rect", { key: point.x, x: x(point.x) - 3, y: y(point.value), width: 6, height: y(0) - y(point.value), rx: 1, fill: color(`${point.bad ? BAD : palette}.500`) })
+      : h("circle", { key: point.x, cx: x(point.x), cy: y(0), r: 3, fill: color(`${GOOD}.500`) }),
   );
 }
 
@@ -183,7 +186,7 @@ export function Strip({ points, label }) {
     },
     cells.map(({ place, at }) => {
       const point = found.get(at);
-      const token = point ? (point.breaches > 0 ? "failed.solid" : "success.solid") : "bg.emphasized";
+      const token = point ? (point.breaches > 0 ? `${BAD}.500` : `${GOOD}.500`) : "bg.emphasized";
       const when = clock(at * cellMs, 0);
       const said = point ? (point.breaches > 0 ? "something was wrong" : "healthy") : "not looked at";
       return h("rect", { key: at, x: place * 3, width: 2.2, height: 18, rx: 1, fill: color(token) }, h("title", null, `${when}: ${said}`));

@@ -20,6 +20,9 @@ const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const isKnown = (value) => value !== null && value !== undefined;
 
 export const count = (value) => (isKnown(value) ? numbers.format(value) : NONE);
+// On an axis, where there is little room.
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+export const short = (value) => compact.format(value);
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 export const rate = (value) => (isKnown(value) ? `${decimals.format(value)}/s` : NONE);
 
@@ -164,7 +167,7 @@ export function Health({ health, ...props }) {
   return h(
     C.Badge,
     { colorPalette, variant: "surface", size: "md", whiteSpace: "nowrap", ...props },
-    h(C.Box, { as: "span", boxSize: 2, borderRadius: "full", bg: `${colorPalette}.solid` }),
+    h(C.Box, { as: "span", boxSize: 2, borderRadius: "full", bg: "currentColor" }),
     label,
   );
 }
@@ -182,9 +185,9 @@ export const Breaches = ({ breaches, ...props }) =>
           key: `${breach.kind} ${breach.about}`,
           gap: 3,
           alignItems: "baseline",
-          bg: "failed.subtle",
+          bg: "red.500/10",
           borderStartWidth: 4,
-          borderColor: "failed.solid",
+          borderColor: "red.500",
           borderRadius: "sm",
           px: 3,
           py: 2,
@@ -198,7 +201,7 @@ export const Breaches = ({ breaches, ...props }) =>
 export const Panel = ({ title, aside, children, ...props }) =>
   h(
     C.Box,
-    { as: "section", "aria-label": title, bg: "bg.panel", borderWidth: 1, borderRadius: "md", p: 4, minW: 0, ...props },
+    { as: "section", "aria-label": title, borderWidth: 1, borderRadius: "md", p: 4, minW: 0, ...props },
     (title || aside) &&
       h(
         C.Flex,
@@ -209,7 +212,7 @@ export const Panel = ({ title, aside, children, ...props }) =>
     children,
   );
 
-export const DataTable = ({ columns, rows, ...props }) =>
+export const DataTable = ({ columns, children, ...props }) =>
   h(
     C.Table.ScrollArea,
     { borderWidth: 1, borderRadius: "md" },
@@ -222,16 +225,16 @@ export const DataTable = ({ columns, rows, ...props }) =>
         h(
           C.Table.Row,
           null,
-          columns.map(({ title, numeric, label }, place) =>
+          columns.map(({ title, numeric, display }, place) =>
             h(
               C.Table.ColumnHeader,
-              { key: place, scope: "col", textAlign: numeric ? "end" : "start", whiteSpace: "nowrap", "aria-label": label },
+              { key: place, scope: "col", textAlign: numeric ? "end" : "start", whiteSpace: "nowrap", display },
               title,
             ),
           ),
         ),
       ),
-      h(C.Table.Body, null, rows),
+      h(C.Table.Body, null, children),
     ),
   );
 

@@ -7,16 +7,19 @@ import {
   useData,
 } from "./lib.js";
 
+// Shown where there is room.
+const WIDE = { base: "none", xl: "table-cell" };
+
 const COLUMNS = [
   { title: "Pipeline" },
   { title: "Health" },
-  { title: "Last 24 hours" },
+  { title: "Last 24 hours", display: WIDE },
   { title: "Freshness", numeric: true },
   { title: "Behind", numeric: true },
   { title: "Documents / rows", numeric: true },
-  { title: "Writes", numeric: true },
+  { title: "Writes", numeric: true, display: WIDE },
   { title: "Dead letters", numeric: true },
-  { title: "Live generation" },
+  { title: "Live generation", display: WIDE },
   { title: "Last reconcile" },
 ];
 
@@ -93,24 +96,24 @@ function Servers({ servers, sources }) {
   const up = workers ? Object.values(workers).filter((problem) => problem === null).length : 0;
   const all = workers ? Object.keys(workers).length : 0;
   const heap = elasticsearch && Math.max(...elasticsearch.nodes.map((node) => node.heap_percent));
-  const ELASTICSEARCH = { green: "success", yellow: "warning", red: "failed" };
+  const ELASTICSEARCH = { green: "green", yellow: "amber", red: "red" };
   return h(
     C.SimpleGrid,
     { as: "section", "aria-label": "Servers", minChildWidth: "210px", gap: 3, mb: 4 },
     h(Tile, {
       title: "Elasticsearch",
-      palette: elasticsearch ? ELASTICSEARCH[elasticsearch.health] : "failed",
+      palette: elasticsearch ? ELASTICSEARCH[elasticsearch.health] : "red",
       value: elasticsearch ? elasticsearch.health : "not seen",
       more: elasticsearch && `${plural(elasticsearch.nodes.length, "node")}, heap ${heap}%, ${count(sum(Object.values(servers.rejections)))} rejections`,
     }),
     h(Tile, {
       title: "Kafka",
-      palette: brokers ? "success" : "failed",
+      palette: brokers ? "green" : "red",
       value: brokers ? plural(brokers, "broker") : "not seen",
     }),
     h(Tile, {
       title: "Kafka Connect",
-      palette: all > 0 && up === all ? "success" : "failed",
+      palette: all > 0 && up === all ? "green" : "red",
       value: workers ? `${up} of ${plural(all, "worker")}` : "not seen",
     }),
     sources.map((source) => h(SourceTile, { key: source.name, source })),
@@ -121,7 +124,7 @@ function SourceTile({ source }) {
   const { connector, slot } = source;
   const states = connector ? [connector.state, ...connector.tasks] : [];
   const running = states.length > 1 && states.every((state) => state === "RUNNING");
-  const palette = running && slot?.active ? "success" : source.deployed ? "failed" : "stone";
+  const palette = running && slot?.active ? "green" : source.deployed ? "red" : "stone";
   return h(Tile, {
     title: `Source ${source.name}`,
     palette,
@@ -133,12 +136,12 @@ function SourceTile({ source }) {
 const Tile = ({ title, palette, value, more }) =>
   h(
     C.Box,
-    { bg: "bg.panel", borderWidth: 1, borderRadius: "md", px: 3, py: 2 },
+    { borderWidth: 1, borderRadius: "md", px: 3, py: 2 },
     h(C.Text, { fontSize: "xs", color: "fg.muted" }, title),
     h(
       C.HStack,
       { gap: 2 },
-      h(C.Box, { boxSize: 2.5, borderRadius: "full", bg: `${palette}.solid`, flexShrink: 0 }),
+      h(C.Box, { boxSize: 2.5, borderRadius: "full", bg: `${palette}.500`, flexShrink: 0 }),
       h(C.Text, { fontWeight: "semibold" }, value),
     ),
     more && h(C.Text, { fontSize: "xs", color: "fg.muted" }, more),
@@ -158,13 +161,13 @@ function PipelineRow({ pipeline }) {
       h(C.Text, { fontSize: "xs", color: "fg.muted", whiteSpace: "nowrap" }, `${pipeline.source}: ${pipeline.table}`),
     ),
     h(Cell, null, h(Health, { health: pipeline.health })),
-    h(Cell, null, h(Strip, { points: pipeline.strip, label: pipeline.name })),
+    h(Cell, { display: WIDE }, h(Strip, { points: pipeline.strip, label: pipeline.name })),
     h(Cell, { numeric: true, whiteSpace: "nowrap", color: late ? "failed.fg" : undefined }, delay(pipeline.freshness)),
     h(Cell, { numeric: true }, count(pipeline.behind)),
     h(Cell, { numeric: true, whiteSpace: "nowrap" }, h(Sizes, { pipeline })),
-    h(Cell, { numeric: true }, rate(pipeline.indexing?.per_s)),
+    h(Cell, { numeric: true, display: WIDE }, rate(pipeline.indexing?.per_s)),
     h(Cell, { numeric: true, color: pipeline.dead_letters > 0 ? "failed.fg" : undefined }, count(pipeline.dead_letters)),
-    h(Cell, { whiteSpace: "nowrap" }, pipeline.index ?? "–"),
+    h(Cell, { whiteSpace: "nowrap", display: WIDE }, pipeline.index ?? "–"),
     h(Cell, { whiteSpace: "nowrap" }, h(LastRun, { run: pipeline.reconcile })),
   );
 }

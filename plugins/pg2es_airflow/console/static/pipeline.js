@@ -3,7 +3,7 @@
 import { Actions, actionsOf } from "./actions.js";
 import { Chart } from "./charts.js";
 import {
-  Ago, Breaches, C, Cell, count, DataTable, delay, duration, h, Health, HOME, Loaded, Nothing, Panel, rate, RouterLink, sum,
+  Ago, Breaches, C, Cell, count, DataTable, delay, duration, h, Health, HOME, Loaded, Nothing, Panel, rate, RouterLink, short, sum,
   useData,
 } from "./lib.js";
 import { Stale } from "./overview.js";
@@ -71,7 +71,7 @@ function Found({ found, path, reload }) {
 const Figure = ({ label, value, note, bad }) =>
   h(
     C.Stat.Root,
-    { bg: "bg.panel", borderWidth: 1, borderRadius: "md", px: 3, py: 2 },
+    { borderWidth: 1, borderRadius: "md", px: 3, py: 2 },
     h(C.Stat.Label, { fontSize: "xs" }, label),
     h(C.Stat.ValueText, { fontSize: "xl", color: bad ? "failed.fg" : undefined, fontVariantNumeric: "tabular-nums" }, value),
     h(C.Stat.HelpText, { fontSize: "xs", mb: 0 }, note),
@@ -94,7 +94,7 @@ function Figures({ found }) {
 }
 
 function Charts({ path, limits }) {
-  const [hours, setHours] = useState(6);
+  const [hours, setHours] = useState(1);
   const source = useData(`${path}/history?hours=${hours}`);
   const choice = h(
     C.ButtonGroup,
@@ -122,10 +122,10 @@ function ChartGrid({ history, limits }) {
     { gridTemplateColumns: { base: "minmax(0, 1fr)", lg: "repeat(2, minmax(0, 1fr))", "2xl": "repeat(3, minmax(0, 1fr))" }, gap: 3 },
     h(Chart, { ...common, title: "Writes", points: of(history.pipeline, "docs_per_s"), format: rate, palette: "green" }),
     h(Chart, { ...common, title: "Freshness", points: of(history.pipeline, "freshness_ms", true), format: duration, limit: limits.max_freshness_s * 1000 }),
-    h(Chart, { ...common, title: "Records behind", points: of(history.pipeline, "behind"), format: count, limit: limits.max_lag_records, palette: "purple" }),
+    h(Chart, { ...common, title: "Records behind", points: of(history.pipeline, "behind"), format: count, axis: short, limit: limits.max_lag_records, palette: "purple" }),
     h(Chart, { ...common, title: "Lag of the source", points: of(history.source, "lag_ms", true), format: duration, palette: "cyan" }),
-    h(Chart, { ...common, title: "Documents", points: of(history.pipeline, "documents"), format: count, palette: "indigo" }),
-    h(Chart, { ...common, title: "Drift found by reconciliations", points: drift, format: count, bars: true, palette: "orange" }),
+    h(Chart, { ...common, title: "Documents", points: of(history.pipeline, "documents"), format: count, axis: short, palette: "indigo" }),
+    h(Chart, { ...common, title: "Drift found by reconciliations", points: drift, format: count, axis: short, bars: true, palette: "orange" }),
   );
 }
 
