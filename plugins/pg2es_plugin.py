@@ -28,8 +28,8 @@ class Pg2esPlugin(AirflowPlugin):
         }
     ]
 
-    @cached_property  # type: ignore[override]  # a list that is made when it is read
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # made when it is read
         """The API; only the API server asks for it."""
         from pg2es_airflow.console.app import make_app
 

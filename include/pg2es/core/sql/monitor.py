@@ -19,4 +19,4 @@ SELECT leaves.name, CASE WHEN bool_and(c.reltuples >= 0) THEN sum(c.reltuples)::
 FROM leaves JOIN pg_class c ON c.oid = leaves.oid
 WHERE c.relkind = 'r'
 GROUP BY leaves.name"""
-"""`(name, rows)` of the quoted tables `$1`, with their partitions, as the last ANALYZE left it; NULL before the first."""
+"""`(name, rows)` of the quoted tables `$1`, with their partitions, as ANALYZE left it; NULL before the first."""

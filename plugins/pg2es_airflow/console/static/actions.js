@@ -74,7 +74,6 @@ export function Actions({ actions, allowed, onEnd, size = "sm" }) {
     h(
       C.Flex,
       { gap: 2, flexWrap: "wrap", alignItems: "center", justifyContent: { base: "flex-start", lg: "flex-end" } },
-      run && h(LastRun, { run, state, onClose: () => setRun(null) }),
       none
         ? h(C.Text, { fontSize: "sm", color: "fg.muted" }, "You may look, but not run anything.")
         : actions
@@ -86,6 +85,8 @@ export function Actions({ actions, allowed, onEnd, size = "sm" }) {
                 action.label,
               ),
             ),
+      // On a line of its own, so that the buttons stay where they are.
+      run && h(C.Flex, { flexBasis: "100%", justifyContent: "inherit" }, h(LastRun, { run, state, onClose: () => setRun(null) })),
     ),
     asked && h(Question, { action: asked, onClose: () => setAsked(null), onRun: setRun }),
   );
