@@ -9,7 +9,7 @@ STACK := $(BIN)/python -m stack
 MAVEN := mvn --quiet --batch-mode
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: help demo test setup up down status logs clean lint format bench docs requirements system
+.PHONY: help demo test setup up down status logs clean lint format bench docs screenshots requirements system browser
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +17,7 @@ help: ## List the targets
 demo: setup ## Fill Elasticsearch from a sample shop while it changes, and compare every document
 	$(BIN)/python -m demo
 
-test: setup lint ## Run every check and every test, against a stack of its own
+test: setup browser lint ## Run every check and every test, against a stack of its own
 	stack/test.sh
 
 setup: .venv/.installed stack/target/.fetched connect/target/.packaged ## Install what is missing
@@ -57,6 +57,9 @@ docs: setup ## Write the parts of docs/ that come from the code
 	$(MAVEN) -f connect/pom.xml compile exec:java
 	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
 
+screenshots: browser ## Take the pictures in docs/images/ of a running demo
+	$(BIN)/python -m demo.screenshots
+
 requirements: .venv/.installed ## Pin requirements.in and requirements-dev.in anew
 	$(BIN)/pip install --quiet uv
 	for part in requirements requirements-dev; do \
@@ -66,6 +69,9 @@ requirements: .venv/.installed ## Pin requirements.in and requirements-dev.in an
 
 system:
 	@stack/install-system.sh
+
+browser: | system
+	@stack/install-system.sh browser
 
 .venv/.installed: requirements.txt requirements-dev.txt | system
 	stack/install-venv.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs that pg2es and its stack need, where apt is there and may be used; elsewhere names all that
-# is missing in one message. Instant when nothing is.
+# is missing in one message. Instant when nothing is. With the argument `browser`, also the Chromium of the tests.
 set -eu
+wanted=${1:-}
 here=$(dirname "$0")
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -13,6 +14,7 @@ find_missing() {
     has mvn || echo maven
     has xz || echo xz
     has setpriv || echo setpriv
+    [ "$wanted" != browser ] || has chromium || echo chromium
 }
 
 describe() {
@@ -22,6 +24,7 @@ describe() {
         maven) echo "Maven 3.8 or newer" ;;
         xz) echo "xz (xz-utils)" ;;
         setpriv) echo "setpriv (util-linux)" ;;
+        chromium) echo "Chromium, as /usr/bin/chromium" ;;
     esac
 }
 
@@ -43,6 +46,7 @@ list_packages() {
             maven) echo maven ;;
             xz) echo xz-utils ;;
             setpriv) echo util-linux ;;
+            chromium) echo chromium ;;
         esac
     done
 }

@@ -28,6 +28,7 @@ def look() -> list[dict[str, str]]:
     from pg2es.core.judgement import judge
     from pg2es.core.metrics import measure
     from pg2es.core.status import Counters
+    from pg2es.services.history import write_sample
     from pg2es.services.monitor import look
     from pg2es_airflow.metrics import emit
 
@@ -40,6 +41,7 @@ def look() -> list[dict[str, str]]:
     log.info("%s", seen)
     breaches = judge(servers.project, seen)
     emit(measure(servers.project, seen, breaches))
+    write_sample(servers, seen, breaches)
     return [found.to_json() for found in breaches]
 
 

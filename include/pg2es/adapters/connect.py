@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable, Pg2esError
-from pg2es.core.status import ConnectorStatus
+from pg2es.core.status import ConnectorPart, ConnectorStatus
 
 TIMEOUT_S = 90  # a worker answers 409 by itself while it rebalances; validating a config connects to the database
 
@@ -38,10 +38,13 @@ class ConnectCluster:
         found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
         return None if found is None else _status(found)
 
-    def workers_of(self, name: str) -> set[str]:
-        """Return the addresses, `host:port`, of the workers that run a connector's tasks, as far as they are known."""
+    def read_parts(self, name: str) -> list[ConnectorPart]:
+        """Return a connector and its tasks with the whole traces of failures; empty when there is no such connector."""
         found = self._call("GET", f"/connectors/{name}/status", missing_ok=True)
-        return set() if found is None else {task["worker_id"] for task in found["tasks"]}
+        parts = [found["connector"], *found["tasks"]] if found else []
+        return [
+            ConnectorPart(part.get("id"), part["state"], part.get("worker_id", ""), part.get("trace")) for part in parts
+        ]
 
     def list_statuses(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
         """Return status and configuration of every connector, in one request."""

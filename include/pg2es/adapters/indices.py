@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import BadRequestError, Elasticsearch
 
 from pg2es.adapters.elasticsearch import translate_errors
 from pg2es.core.errors import GenerationError
@@ -71,6 +71,20 @@ def create_index(client: Elasticsearch, index: str, body: dict[str, Any], alias:
         client.indices.create(index=index, **body, aliases={alias: {}} if alias else {})
 
 
+def ensure_index(client: Elasticsearch, index: str, body: dict[str, Any]) -> bool:
+    """Create an index unless it is there, and return whether this call made it."""
+    with translate_errors(f"creating index {index}"):
+        if client.indices.exists(index=index):
+            return False
+        try:
+            client.indices.create(index=index, **body)
+        except BadRequestError as error:
+            if error.error != "resource_already_exists_exception":  # another run was faster
+                raise
+            return False
+    return True
+
+
 def remove_index(client: Elasticsearch, index: str) -> None:
     """Remove an index; it is no error when there is none."""
     with translate_errors(f"removing index {index}"):
@@ -121,6 +135,21 @@ def count_documents(client: Elasticsearch, index: str) -> int:
     """Return the number of searchable documents."""
     with translate_errors(f"counting {index}"):
         return int(client.count(index=index).body["count"])
+
+
+def count_by_index(client: Elasticsearch, names: list[str]) -> dict[str, int]:
+    """Return the number of searchable documents of each index that is there, in one request."""
+    if not names:
+        return {}
+    with translate_errors("counting documents"):
+        found = client.search(
+            index=names,
+            size=0,
+            aggs={"by": {"terms": {"field": "_index", "size": len(names)}}},
+            ignore_unavailable=True,
+        )
+    counted = {bucket["key"]: int(bucket["doc_count"]) for bucket in found["aggregations"]["by"]["buckets"]}
+    return {name: counted.get(name, 0) for name in names}
 
 
 def count_matches(client: Elasticsearch, index: str, query: dict[str, Any]) -> int:

@@ -4,13 +4,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pg2es.cli.console import out
-from pg2es.core.pipeline import Pipeline
 from pg2es.core.plan import Plan, Verdict
 from pg2es.core.project import Project
 from pg2es.services.clients import Clients
 from pg2es.services.orphans import find_orphans
 from pg2es.services.plan import make_plan
-from pg2es.services.schema_watch import broken_since, say_since
+from pg2es.services.schema_watch import advise
 
 _STYLES = {Verdict.NOTHING: "green", Verdict.IN_PLACE: "yellow", Verdict.REINDEX: "yellow", Verdict.BROKEN: "red"}
 
@@ -22,7 +21,7 @@ def plan(project: Project, names: list[str]) -> Verdict:
     for pipeline in [project.pipeline(name) for name in names or project.pipelines]:
         found = make_plan(clients, pipeline)
         _show(found)
-        out.print(Text(_say_what_to_do(clients, pipeline, found)))
+        out.print(Text(advise(clients, pipeline, found)))
         if orphans := find_orphans(clients, pipeline).names:
             out.print(
                 Text(
@@ -54,17 +53,3 @@ def _show(found: Plan) -> None:
             Text(difference.reason),
         )
     out.print(table)
-
-
-def _say_what_to_do(clients: Clients, pipeline: Pipeline, found: Plan) -> str:
-    if found.index is None and found.verdict is not Verdict.BROKEN:
-        return f"Run the DAG backfill_{pipeline.name}, or reindex_{pipeline.name} to search only what is complete."
-    match found.verdict:
-        case Verdict.NOTHING:
-            return "The index is what files and database say."
-        case Verdict.IN_PLACE:
-            return f"The DAG schema_watch brings it in, or run the DAG backfill_{pipeline.name}."
-        case Verdict.REINDEX:
-            return f"Run the DAG reindex_{pipeline.name}."
-        case Verdict.BROKEN:
-            return say_since(broken_since(clients, pipeline))

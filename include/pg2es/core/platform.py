@@ -63,6 +63,9 @@ class PlatformMonitor(FileModel):
         description="Airflow connections of type `apprise` (mail, Slack, webhooks, …) that the DAG monitor tells when "
         "something begins to be wrong, and when it is over.",
     )
+    keep_days: int = Field(
+        default=14, ge=1, le=3650, description="Days for which the console's charts keep the figures of each look."
+    )
 
 
 class Platform(FileModel):

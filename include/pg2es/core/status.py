@@ -29,6 +29,16 @@ class ConnectorStatus:
 
 
 @dataclass(frozen=True)
+class ConnectorPart:
+    """A connector itself (`task` is None) or one of its tasks: its worker, and the whole trace of a failure."""
+
+    task: int | None
+    state: State
+    worker: str
+    trace: str | None
+
+
+@dataclass(frozen=True)
 class Slot:
     """A replication slot: WAL kept for it, and WAL that its reader has not confirmed. `lost`: why it is of no use."""
 

@@ -86,6 +86,12 @@ class Clients:
         values = resolve_fields(self.project.platform.connect, self._file, "connect.")
         return ConnectCluster(values["urls"], values["user"], values["password"])
 
+    def close(self) -> None:
+        """Close the connections that a client keeps open, where one was made."""
+        if "elasticsearch" in self.__dict__:
+            self.elasticsearch.close()
+            self.elasticsearch.raw.close()
+
     @property
     def _file(self) -> Path:
         return self.project.platform_file

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import Elasticsearch
 
+from pg2es.adapters import indices
 from pg2es.adapters.elasticsearch import translate_errors
 
 INDEX = "pg2es-reports"
@@ -35,13 +36,8 @@ def write_report(
         "text": text,
         "details": details,
     }
+    indices.ensure_index(client, INDEX, _BODY)
     with translate_errors(f"writing the report of {pipeline}"):
-        if not client.indices.exists(index=INDEX):
-            try:
-                client.indices.create(index=INDEX, **_BODY)
-            except BadRequestError as error:
-                if error.error != "resource_already_exists_exception":  # another run was faster
-                    raise
         client.index(index=INDEX, document=report, refresh=True)
 
 

@@ -42,6 +42,21 @@ def watch(clients: Clients, pipeline: Pipeline) -> tuple[Plan, Step]:
     return plan, _next_step(clients, pipeline, plan)
 
 
+def advise(clients: Clients, pipeline: Pipeline, plan: Plan) -> str:
+    """Return the sentence that says what to do for a plan."""
+    if plan.index is None and plan.verdict is not Verdict.BROKEN:
+        return f"Run the DAG backfill_{pipeline.name}, or reindex_{pipeline.name} to search only what is complete."
+    match plan.verdict:
+        case Verdict.NOTHING:
+            return "The index is what files and database say."
+        case Verdict.IN_PLACE:
+            return f"The DAG schema_watch brings it in, or run the DAG backfill_{pipeline.name}."
+        case Verdict.REINDEX:
+            return f"Run the DAG reindex_{pipeline.name}."
+        case Verdict.BROKEN:
+            return say_since(broken_since(clients, pipeline))
+
+
 def broken_since(clients: Clients, pipeline: Pipeline) -> datetime | None:
     """Return when the schema watch first found the pipeline broken, None when it has not seen it so."""
     last = read_last_report(clients.elasticsearch, KIND, pipeline.name)

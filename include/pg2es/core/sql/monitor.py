@@ -8,3 +8,15 @@ SELECT active, pg_current_wal_lsn() - restart_lsn, pg_current_wal_lsn() - confir
   CASE WHEN wal_status = 'lost' THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', wal_status) END
 FROM pg_replication_slots s WHERE slot_name = $1"""
 """`(active, bytes of WAL kept, bytes not confirmed, why it is lost or NULL)` of slot `$1`; no row: there is none."""
+
+ESTIMATED_ROWS = """\
+WITH RECURSIVE leaves (name, oid) AS (
+  SELECT name, to_regclass(name)::oid FROM unnest($1::text[]) name
+  UNION ALL
+  SELECT leaves.name, i.inhrelid FROM pg_inherits i JOIN leaves ON i.inhparent = leaves.oid
+)
+SELECT leaves.name, CASE WHEN bool_and(c.reltuples >= 0) THEN sum(c.reltuples)::bigint END
+FROM leaves JOIN pg_class c ON c.oid = leaves.oid
+WHERE c.relkind = 'r'
+GROUP BY leaves.name"""
+"""`(name, rows)` of the quoted tables `$1`, with their partitions, as ANALYZE left it; NULL before the first."""

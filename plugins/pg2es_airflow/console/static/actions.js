@@ -1,0 +1,176 @@
+// Buttons that run DAGs. The browser asks Airflow's own REST API, as the logged-in user: Airflow decides what is allowed.
+
+import { C, h, request, RouterLink } from "./lib.js";
+
+const { Fragment, useEffect, useState } = globalThis.React;
+const WATCH_MS = 2000;
+const ENDED = ["success", "failed"];
+const PALETTE = { queued: "queued", running: "running", success: "success", failed: "failed" };
+
+export const actionsOf = ({ name, source }) => [
+  {
+    label: "Reconcile",
+    dagId: `reconcile_${name}`,
+    says: `Compares every document of ${name} with its row, and repairs those that differ.`,
+  },
+  {
+    label: "Reindex",
+    dagId: `reindex_${name}`,
+    says: `Makes a new generation of ${name}, verifies it, and lets the alias point to it. It ends at once when the plan needs none.`,
+  },
+  {
+    label: "Roll back",
+    dagId: `rollback_${name}`,
+    danger: true,
+    says: `Lets the alias of ${name} point to the generation that was live before, once it is verified.`,
+  },
+  {
+    label: "Replay dead letters",
+    dagId: `replay_${source}`,
+    says: `Reads again what the dead letters of source ${source} are about. It concerns all pipelines of the source.`,
+  },
+  {
+    label: "Mend connectors",
+    dagId: "connectors",
+    conf: { source, action: "deploy" },
+    says: `Creates what is missing among the connectors of source ${source}, changes what differs, and starts what does not run.`,
+  },
+];
+
+export const LOOK = { label: "Look now", dagId: "monitor", says: "Looks at everything once, as the monitor does each minute." };
+
+const runPath = (dagId, runId) => `api/v2/dags/${encodeURIComponent(dagId)}/dagRuns/${encodeURIComponent(runId)}`;
+
+// Follows a run until it is over; returns its state.
+function useRun(run, onEnd) {
+  const [state, setState] = useState(run?.state);
+  useEffect(() => {
+    if (!run) return undefined;
+    setState(run.state);
+    const look = async () => {
+      const found = await request(runPath(run.dag_id, run.dag_run_id)).catch(() => null);
+      if (!found) return;
+      setState(found.state);
+      if (ENDED.includes(found.state)) {
+        clearInterval(timer);
+        onEnd();
+      }
+    };
+    const timer = setInterval(look, WATCH_MS);
+    return () => clearInterval(timer);
+  }, [run]);
+  return state;
+}
+
+/* The buttons, the question before a run, and what became of the last one. */
+export function Actions({ actions, allowed, onEnd, size = "sm" }) {
+  const [asked, setAsked] = useState(null);
+  const [run, setRun] = useState(null);
+  const state = useRun(run, onEnd);
+  const none = actions.every((action) => !allowed[action.dagId]);
+  return h(
+    Fragment,
+    null,
+    h(
+      C.Flex,
+      { gap: 2, flexWrap: "wrap", alignItems: "center", justifyContent: { base: "flex-start", lg: "flex-end" } },
+      none
+        ? h(C.Text, { fontSize: "sm", color: "fg.muted" }, "You may look, but not run anything.")
+        : actions
+            .filter((action) => allowed[action.dagId])
+            .map((action) =>
+              h(
+                C.Button,
+                { key: action.dagId, size, variant: "outline", colorPalette: action.danger ? "danger" : "brand", onClick: () => setAsked(action) },
+                action.label,
+              ),
+            ),
+      // On a line of its own, so that the buttons stay where they are.
+      run && h(C.Flex, { flexBasis: "100%", justifyContent: "inherit" }, h(LastRun, { run, state, onClose: () => setRun(null) })),
+    ),
+    asked && h(Question, { action: asked, onClose: () => setAsked(null), onRun: setRun }),
+  );
+}
+
+function LastRun({ run, state, onClose }) {
+  const palette = PALETTE[state] ?? "queued";
+  return h(
+    C.HStack,
+    { role: "status", gap: 2, borderWidth: 1, borderRadius: "md", px: 2, py: 1, borderColor: `${palette}.muted` },
+    !ENDED.includes(state) && h(C.Spinner, { size: "xs" }),
+    h(C.Badge, { colorPalette: palette, variant: "surface" }, state),
+    h(
+      C.Link,
+      { asChild: true, fontSize: "sm" },
+      h(RouterLink, { to: `/dags/${run.dag_id}/runs/${run.dag_run_id}` }, `${run.dag_id} in Airflow`),
+    ),
+    h(C.CloseButton, { size: "2xs", "aria-label": "Dismiss", onClick: onClose }),
+  );
+}
+
+function Question({ action, onClose, onRun }) {
+  const [paused, setPaused] = useState(false);
+  const [error, setError] = useState(null);
+  const [sent, setSent] = useState(false);
+  useEffect(() => {
+    request(`api/v2/dags/${encodeURIComponent(action.dagId)}`).then((dag) => setPaused(dag.is_paused), setError);
+  }, [action]);
+  const trigger = async () => {
+    setSent(true);
+    setError(null);
+    try {
+      onRun(
+        await request(`api/v2/dags/${encodeURIComponent(action.dagId)}/dagRuns`, {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ logical_date: null, conf: action.conf ?? {} }),
+        }),
+      );
+      onClose();
+    } catch (found) {
+      setError(found);
+      setSent(false);
+    }
+  };
+  const note = (status, text) => h(C.Alert.Root, { status, mt: 3, size: "sm" }, h(C.Alert.Indicator), h(C.Alert.Title, null, text));
+  return h(
+    C.Dialog.Root,
+    { open: true, size: "md", role: "alertdialog", placement: "center", onOpenChange: ({ open }) => open || onClose() },
+    h(
+      C.Portal,
+      null,
+      h(C.Dialog.Backdrop),
+      h(
+        C.Dialog.Positioner,
+        null,
+        h(
+          C.Dialog.Content,
+          null,
+          h(C.Dialog.Header, null, h(C.Dialog.Title, null, `${action.label}?`)),
+          h(
+            C.Dialog.Body,
+            null,
+            h(C.Text, null, action.says),
+            h(
+              C.Text,
+              { mt: 3, fontSize: "sm", color: "fg.muted" },
+              "Runs the DAG ",
+              h(C.Code, null, action.dagId),
+              action.conf
+                ? [" with ", h(C.Code, { key: "conf" }, JSON.stringify(action.conf)), "."]
+                : " with its default Params. For others, trigger it on its own page.",
+            ),
+            paused && note("warning", `The DAG ${action.dagId} is paused: the run waits until somebody unpauses it.`),
+            error && note("error", error.message),
+          ),
+          h(
+            C.Dialog.Footer,
+            null,
+            h(C.Button, { variant: "ghost", onClick: onClose }, "Cancel"),
+            h(C.Button, { colorPalette: action.danger ? "danger" : "brand", loading: sent, onClick: trigger }, action.label),
+          ),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,98 @@
+"""What each endpoint answers: calls of services, and their results as JSON."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pg2es.adapters import indices
+from pg2es.core.generation import is_sink_of
+from pg2es.core.history import Subject, interval_s
+from pg2es.core.pipeline import Pipeline
+from pg2es.core.redaction import redact_trace
+from pg2es.services.clients import Clients
+from pg2es.services.generations import list_generations
+from pg2es.services.history import read_all_samples, read_newest_look, read_samples
+from pg2es.services.plan import make_plan
+from pg2es.services.replay import list_groups
+from pg2es.services.reports import read_reports
+from pg2es.services.schema_watch import advise
+from pg2es_airflow.console.shapes import shape_generations, shape_overview, shape_pipeline, shape_report
+
+Json = dict[str, Any]
+
+REPORTS = 20
+RECONCILIATIONS = 200
+
+
+def show_overview(clients: Clients, span: timedelta, points: int) -> Json:
+    """Return everything at a glance; each pipeline with its health over the span."""
+    client, project = clients.elasticsearch, clients.project
+    strips = read_all_samples(client, Subject.PIPELINE, sorted(project.pipelines), span, points)
+    return shape_overview(project, read_newest_look(client), strips, datetime.now(UTC))
+
+
+def show_pipeline(clients: Clients, pipeline: Pipeline) -> Json:
+    """Return a pipeline's last figures, generations and reports."""
+    client = clients.elasticsearch
+    live = indices.live_generation(client, pipeline.alias)
+    generations = list_generations(client, pipeline)
+    documents = indices.count_by_index(client, [generation.index for generation in generations])
+    reports = read_reports(client, pipeline=pipeline.name, limit=REPORTS)
+    now = datetime.now(UTC)
+    seen = read_newest_look(client)
+    return shape_pipeline(clients.project, pipeline, seen, now) | {
+        "at": seen["at"] if seen else None,
+        "age_s": (now - datetime.fromisoformat(seen["at"])).total_seconds() if seen else None,
+        "generations": shape_generations(generations, live, documents),
+        "reports": [shape_report(report) for report in reports],
+    }
+
+
+def show_history(clients: Clients, pipeline: Pipeline, span: timedelta, points: int) -> Json:
+    """Return points over the span of the pipeline and its source, and its reconciliations in that time."""
+    client = clients.elasticsearch
+    reports = read_reports(client, kind="reconcile", pipeline=pipeline.name, limit=RECONCILIATIONS)
+    until = datetime.now(UTC)
+    since = until - span
+    return {
+        "since": since,
+        "until": until,
+        "interval_s": interval_s(span, points),
+        "pipeline": read_samples(client, Subject.PIPELINE, pipeline.name, span, points),
+        "source": read_samples(client, Subject.SOURCE, pipeline.source, span, points),
+        "reconciliations": [
+            shape_report(report) for report in reversed(reports) if datetime.fromisoformat(report["at"]) >= since
+        ],
+    }
+
+
+def show_plan(clients: Clients, pipeline: Pipeline) -> Json:
+    """Return the plan: its verdict, its differences, and what to do."""
+    plan = make_plan(clients, pipeline)
+    return {
+        "index": plan.index,
+        "verdict": plan.verdict,
+        "advice": advise(clients, pipeline, plan),
+        "wanted": plan.wanted.fingerprint if plan.wanted else None,
+        "differences": [asdict(difference) for difference in plan.differences],
+    }
+
+
+def show_connectors(clients: Clients, pipeline: Pipeline) -> list[Json]:
+    """Return the source's connector and the sinks of the pipeline's generations, each with its tasks and traces."""
+    source = clients.project.source_of(pipeline)
+    sinks = [name for name in sorted(clients.connect.list_connectors()) if is_sink_of(pipeline.alias, name)]
+    return [
+        {"name": source.connector, "role": "source", "parts": _show_parts(clients, source.connector, ())},
+        *({"name": name, "role": "sink", "parts": _show_parts(clients, name, pipeline.redact)} for name in sinks),
+    ]
+
+
+def show_dead_letters(clients: Clients, pipeline: Pipeline) -> list[Json]:
+    """Return the groups of open dead letters of the pipeline's source."""
+    return [group.to_json() for group in list_groups(clients, clients.project.source_of(pipeline))]
+
+
+def _show_parts(clients: Clients, connector: str, redact: tuple[str, ...]) -> list[Json]:
+    parts = clients.connect.read_parts(connector)
+    return [asdict(part) | {"trace": part.trace and redact_trace(part.trace, redact)} for part in parts]
