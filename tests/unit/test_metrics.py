@@ -9,7 +9,8 @@ from pg2es.core.metrics import MEANINGS, Metric, measure
 from pg2es.core.project import Project
 from pg2es.core.status import ConnectorStatus, Counters, Delay, Indexing, Run, Slot
 from tests.support import CHECKOUT
-from tests.unit.test_judgement import HEALTHY, PIPELINE, SINK, SOURCE, project
+from tests.unit.looks import HEALTHY, PIPELINE, SINK, SOURCE
+from tests.unit.test_judgement import project
 
 __all__ = ["project"]
 

@@ -7,7 +7,8 @@ import pytest
 from pg2es.core.breaches import Breach, Kind
 from pg2es.core.news import News, find_news
 from pg2es.core.project import Project
-from tests.unit.test_judgement import SINK, project
+from tests.unit.looks import SINK
+from tests.unit.test_judgement import project
 
 __all__ = ["project"]
 
