@@ -103,6 +103,28 @@ def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor
         return created
 
 
+@dataclass(frozen=True)
+class TopicFacts:
+    """How a topic is made. `retention_ms` is -1 when records stay."""
+
+    partitions: int
+    cleanup_policy: str
+    retention_ms: int
+
+
+def describe_topics(admin: AdminClient, topics: list[str]) -> dict[str, TopicFacts]:
+    """Return how these topics are made, those that exist."""
+    with translate_errors("reading the topics"):
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        there = {ConfigResource(ResourceType.TOPIC, name): name for name in topics if name in known}
+        futures = admin.describe_configs(list(there)) if there else {}
+        found = {there[resource]: future.result(TIMEOUT_S) for resource, future in futures.items()}
+    return {
+        name: TopicFacts(len(known[name].partitions), config["cleanup.policy"].value, int(config["retention.ms"].value))
+        for name, config in sorted(found.items())
+    }
+
+
 def keep_forever(admin: AdminClient, topic: str) -> None:
     """Let a topic keep its records until somebody deletes them, whatever the brokers' defaults are."""
     entries = [
