@@ -31,7 +31,7 @@ def streamed(module_folder: tuple[ProjectFolder, Database]) -> Streamed:
 
 
 def look(streamed: Streamed, tries: dict[str, Tries] | None = None, now: float = 1000) -> Mended:
-    return mend(streamed.clients, streamed.source, tries or {}, now)
+    return mend(streamed.clients, streamed.folder.source_model(), tries or {}, now)
 
 
 def test_nothing_to_do(streamed: Streamed) -> None:
@@ -141,10 +141,10 @@ def test_a_sink_that_fails_again_and_again_is_given_up(streamed: Streamed) -> No
 
 
 def test_a_topic_that_has_grown(streamed: Streamed) -> None:
-    topic = streamed.source.topic_of("public.parts")
-    for future in streamed.clients.kafka.create_partitions([NewPartitions(topic, 4)]).values():
+    clients, topic = streamed.clients, streamed.source.topic_of("public.parts")
+    for future in clients.kafka.create_partitions([NewPartitions(topic, 4)]).values():
         future.result()
-    streamed.wait_until(lambda: len(kafka.end_offsets(streamed.clients.kafka, [topic])) == 4)
+    streamed.wait_until(lambda: len(kafka.end_offsets(clients.kafka, [topic])) == 4)
     found = look(streamed)
     assert (found.problems, found.notes) == ([], [])
     assert Kind.GAP in streamed.breaches()
@@ -172,7 +172,9 @@ def test_what_has_to_hold_across_both_connectors(streamed: Streamed) -> None:
     streamed.folder.change(f"sources/{streamed.source.name}.yaml", topic_partitions=7)
     _set_topic(clients.kafka, topic, {"cleanup.policy": "compact", "retention.ms": "3600000"})
     clients.elasticsearch.indices.put_settings(index=index, settings={"index.gc_deletes": "60s"})
-    partitions, policy, retention, deletes = look(streamed).notes
+    notes = look(streamed).notes
+    assert len(notes) == 4, notes
+    partitions, policy, retention, deletes = notes
     assert partitions.startswith(f"Topic {topic} has 4 partitions, files ask for 7 (topic_partitions, stream.tasks)")
     assert policy.startswith(f"Topic {topic} is compacted, which drops events")
     assert retention.startswith(f"Topic {topic} keeps events for 1.0 h")

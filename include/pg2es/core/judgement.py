@@ -202,19 +202,22 @@ def _judge_runs(pipeline: Pipeline, seen: PipelineStatus, status: Status) -> Ite
 
 def _judge_connector(name: str, found: ConnectorStatus | None) -> Iterator[Breach]:
     if found is None:
-        yield Breach(Kind.CONNECTOR_MISSING, name, f"There is no connector {name}. Run the DAG connectors.")
+        yield Breach(
+            Kind.CONNECTOR_MISSING, name, f"There is no connector {name}. Run the DAG connectors with action deploy."
+        )
     elif found.failed:
         yield Breach(
             Kind.CONNECTOR_FAILED,
             name,
-            f"Connector {name} has failed: {'; '.join(found.trace)}. Correct that, then run the DAG connectors.",
+            f"Connector {name} has failed: {'; '.join(found.trace)}. Correct that, then run the DAG connectors with "
+            f"action restart.",
         )
     elif not found.running:
         tasks = ", ".join(found.tasks) or "none"
         yield Breach(
             Kind.CONNECTOR_NOT_RUNNING,
             name,
-            f"Connector {name} is {found.state}, its tasks: {tasks}. Run the DAG connectors, which resumes it.",
+            f"Connector {name} is {found.state}, its tasks: {tasks}. Run the DAG connectors with action resume.",
         )
 
 

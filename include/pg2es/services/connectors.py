@@ -27,6 +27,7 @@ from pg2es.services.replication import (
     drop_slot_and_publication,
     ensure_publication,
     ensure_slot,
+    find_unpublished,
 )
 from pg2es.services.waiting import wait_for
 
@@ -210,7 +211,8 @@ def remove_connector(clients: Clients, name: str) -> None:
 def _prepare_publication(clients: Clients, session: Session, source: Source) -> list[render.Captured]:
     """Return the tables that the source captures, once publication and topics are there for them.
 
-    A table that a generation is fed from and the publication lacked leaves a gap in that generation.
+    A table that a generation is fed from and the publication lacked leaves a gap in that generation, which is written
+    down before the table is added: nobody would know any more.
     """
     pipelines = clients.project.pipelines_of(source)
     if not pipelines:
@@ -220,12 +222,13 @@ def _prepare_publication(clients: Clients, session: Session, source: Source) -> 
     tables += _tables_of_generations(clients, session, pipelines)
     captured = render.captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
     names = [entry.table.name for entry in captured]
-    added = ensure_publication(session, source, names)
-    for pipeline in pipelines if added else []:
+    missing = find_unpublished(session, source, names)
+    for pipeline in pipelines if missing else []:
         live = live_generation(clients.elasticsearch, pipeline)
-        if live and live.meta.fence and {*added} & {*live.made_from(pipeline).tables}:
-            log.warning("Publication %s lacked tables of %s: it misses changes", source.publication, live.index)
+        if live and live.meta.fence and {*missing} & {*live.made_from(pipeline).tables}:
+            log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, live.index)
             live.remember(clients.elasticsearch, gap=datetime.now(UTC))
+    ensure_publication(session, source, names)
     _ensure_topics(clients, source, names)
     return captured
 

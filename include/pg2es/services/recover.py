@@ -12,48 +12,51 @@ the same gap and no backfill would close it: it is removed.
 import logging
 from datetime import UTC, datetime
 
-from pg2es.core.generation import is_sink_of
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.services import positions
 from pg2es.services.clients import Clients
 from pg2es.services.connectors import deploy, remove_generation, renew_sink, renew_source
 from pg2es.services.generations import list_generations, live_generation
+from pg2es.services.locks import locked_source
+from pg2es.services.steering import find_connectors
 
 log = logging.getLogger(__name__)
 
 
 def stop_streams(clients: Clients, source: Source) -> None:
     """Write down the gap of each live generation, remove the others, and stop all connectors of the source."""
-    pipelines = clients.project.pipelines_of(source)
-    for pipeline in pipelines:
-        live = live_generation(clients.elasticsearch, pipeline)
-        for generation in list_generations(clients.elasticsearch, pipeline):
-            if live and generation.index == live.index:
-                live.remember(clients.elasticsearch, gap=datetime.now(UTC))
-            else:
-                log.warning("%s misses changes and is not live: it is removed", generation.index)
-                remove_generation(clients, generation.index)
-    for name in clients.connect.list_connectors():
-        if name == source.connector or any(is_sink_of(pipeline.alias, name) for pipeline in pipelines):
+    with locked_source(clients, source):
+        for pipeline in clients.project.pipelines_of(source):
+            live = live_generation(clients.elasticsearch, pipeline)
+            for generation in list_generations(clients.elasticsearch, pipeline):
+                if live and generation.index == live.index:
+                    live.remember(clients.elasticsearch, gap=datetime.now(UTC))
+                else:
+                    log.warning("%s misses changes and is not live: it is removed", generation.index)
+                    remove_generation(clients, generation.index)
+        for name in find_connectors(clients, source, None):
             positions.stop(clients, name)
 
 
 def renew_slot(clients: Clients, source: Source) -> None:
     """Make the slot anew and let the stopped source begin there."""
-    renew_source(clients, source)
+    with locked_source(clients, source):
+        renew_source(clients, source)
 
 
 def renew_positions(clients: Clients, source: Source) -> None:
     """Let the stopped sink of each live generation begin at the end of its topics, behind a new start fence."""
-    for pipeline in clients.project.pipelines_of(source):
-        if live := live_generation(clients.elasticsearch, pipeline):
-            renew_sink(clients, pipeline, live)
+    with locked_source(clients, source):
+        for pipeline in clients.project.pipelines_of(source):
+            if live := live_generation(clients.elasticsearch, pipeline):
+                renew_sink(clients, pipeline, live)
 
 
 def start_streams(clients: Clients, source: Source) -> list[str]:
     """Start the connectors and return the pipelines that need a backfill now."""
-    deploy(clients, source)
+    with locked_source(clients, source):
+        deploy(clients, source)
     return [
         pipeline.name
         for pipeline in clients.project.pipelines_of(source)

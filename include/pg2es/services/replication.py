@@ -27,11 +27,15 @@ class SlotPosition:
     created: bool = False
 
 
-def ensure_publication(session: Session, source: Source, tables: list[str]) -> list[str]:
-    """Create the publication or add the tables that it lacks, and return those that an existing one lacked.
+def find_unpublished(session: Session, source: Source, tables: list[str]) -> list[str]:
+    """Return the tables that the publication lacks; all, when there is none."""
+    with translate_errors(f"Publication {source.publication}"):
+        found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
+    return [name for name in tables if found is None or name not in found[2]]
 
-    One more table in it does no harm and stays.
-    """
+
+def ensure_publication(session: Session, source: Source, tables: list[str]) -> None:
+    """Create the publication or add the tables that it lacks; one more table in it does no harm and stays."""
     publication = sql.Identifier(source.publication)
     wanted = sql.SQL(", ").join(sql.Identifier(*name.split(".", 1)) for name in tables)
     with translate_errors(f"Publication {source.publication}"):
@@ -39,7 +43,7 @@ def ensure_publication(session: Session, source: Source, tables: list[str]) -> l
         if found is None:
             statement = sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH (publish_via_partition_root = true)")
             session.execute(statement.format(publication, wanted).as_string())
-            return []
+            return
         via_root, all_operations, published = found
         if not via_root or not all_operations:
             statement = sql.SQL(
@@ -49,10 +53,8 @@ def ensure_publication(session: Session, source: Source, tables: list[str]) -> l
             session.execute(statement.format(publication).as_string())
         missing = [name for name in tables if name not in published]
         if missing:
-            log.info("Publication %s comes to cover %s", source.publication, ", ".join(missing))
             added = sql.SQL(", ").join(sql.Identifier(*name.split(".", 1)) for name in missing)
             session.execute(sql.SQL("ALTER PUBLICATION {} ADD TABLE {}").format(publication, added).as_string())
-        return missing
 
 
 def ensure_slot(session: Session, source: Source, *, is_streamed: Callable[[], bool]) -> SlotPosition:

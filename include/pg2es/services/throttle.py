@@ -8,7 +8,7 @@ from typing import TypeVar
 from pg2es.adapters.postgres import Session, translate_errors
 from pg2es.core.errors import TransientError
 from pg2es.core.source import Source
-from pg2es.core.sql import catalog
+from pg2es.core.sql import catalog, protocol
 from pg2es.services.waiting import wait_for
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Throttle:
                 retained >> 20, self._source.slot, limit >> 20, self._source.connector,
             )  # fmt: skip
             wait_for(
-                lambda: self._read_retained() <= limit,
+                lambda: self._has_caught_up(limit),
                 timeout_s=PATIENCE_S,
                 on_timeout=lambda: TransientError(
                     f"Slot {self._source.slot} has kept more than {limit >> 20:,} MiB of WAL for "
@@ -53,6 +53,12 @@ class Throttle:
             )
             log.info("The WAL kept for slot %s is below the limit again", self._source.slot)
         self._looked_at = time.monotonic()
+
+    def _has_caught_up(self, limit: int) -> bool:
+        with translate_errors(f"Source {self._source.name}"):
+            # Debezium confirms what it has got, and where nobody changes a captured row, it gets nothing.
+            self._session.execute(protocol.VERSION)
+        return self._read_retained() <= limit
 
     def _read_retained(self) -> int:
         """Return bytes; 0 when there is no slot, or none of use: waiting would not help."""
