@@ -108,7 +108,8 @@ def _mend(servers: "Clients", source: "Source") -> str:
     left = {name: values.to_json() for name, values in found.tries.items()}
     if left != kept:
         Variable.set(_tries_key(source), left, serialize_json=True)
-    found.notes += _name_orphans(servers, source)
+    if found.deployed:
+        found.notes += _name_orphans(servers, source)
     text = f"{source.name}: {found}"
     if found.problems:
         write_run_note(text)

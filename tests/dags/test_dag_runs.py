@@ -74,7 +74,8 @@ def test_connectors_are_mended_steered_and_given_up(
     dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database
 ) -> None:
     def run(**params: Any) -> "tuple[str, str]":
-        done = dags["connectors"].test(run_conf=params)
+        # A DAG object keeps the Params of its last run.
+        done = dags["connectors"].test(run_conf={"action": "mend", "source": None, "pipeline": None} | params)
         states = {task.task_id: str(task.state) for task in done.get_task_instances()}
         return str(done.state), states["act"]
 
@@ -104,7 +105,8 @@ def test_connectors_are_mended_steered_and_given_up(
     wait_for_state(source.connector, lambda status: status.running)
     wait_for_state(sink, lambda status: status.running)
     for action in ("remove", "reset"):  # of nothing that anybody named
-        assert dags["connectors"].test(run_conf={"action": action}).state == "failed"
+        refused = {"action": action, "source": None, "pipeline": None}
+        assert dags["connectors"].test(run_conf=refused).state == "failed"
 
     database.execute("ALTER TABLE public.notes DROP COLUMN spare", "UPDATE public.notes SET note = 'new' WHERE id = 1")
     wait_for_state(sink, lambda status: status.failed)

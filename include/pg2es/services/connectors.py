@@ -82,12 +82,10 @@ def renew_source(clients: Clients, source: Source) -> None:
 def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation, *, mend: bool = False) -> Generation:
     """Bring the sink of a generation to what it was made from, and return the generation with its start fence.
 
-    `mend` as for `ensure_source`.
-
     A generation without a fence has no stream yet: its sink is made STOPPED, the fence is taken, its offsets are set to
     the end of the topics, and only then it runs. So it is with topics that the sink did not read before. A sink that is
     gone is made again while its position is there. Raises GenerationError when that is gone as well: it missed changes,
-    so the generation must be backfilled (`restart_stream` first).
+    so the generation must be backfilled (`restart_stream` first). `mend` as for `ensure_source`.
     """
     source = clients.project.source_of(pipeline)
     name = sink_connector(generation.index)

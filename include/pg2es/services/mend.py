@@ -31,6 +31,7 @@ TRACE_LINES = 5
 class Mended:
     """What was done, what is worth knowing, and what is wrong; the tries are for the next look."""
 
+    deployed: bool = True
     done: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -45,10 +46,11 @@ def mend(clients: Clients, source: Source, tries: dict[str, Tries], now: float) 
 
     Raises TransientError when a server does not answer: nothing can be said then.
     """
+    if not is_streamed(clients, source):
+        return Mended(deployed=False, notes=["It is not deployed; the first backfill of a pipeline does that."])
     with locked_source(clients, source):
         if not is_streamed(clients, source):
-            text = f"Source {source.name} is not deployed; the first backfill of a pipeline does that."
-            return Mended(notes=[text])
+            return Mended(deployed=False, notes=["It was removed."])
         look = _Look(clients, tries, now)
         look.mend(source.connector, lambda: ensure_source(clients, source, mend=True))
         fed = [look.mend_sinks(pipeline) for pipeline in clients.project.pipelines_of(source)]
@@ -68,10 +70,15 @@ class _Look:
 
     def mend_sinks(self, pipeline: Pipeline) -> Generation | None:
         """Mend the sinks of a pipeline and return its live generation; one without a fence is its backfill's."""
-        live = live_generation(self._clients.elasticsearch, pipeline)
+        try:
+            live = live_generation(self._clients.elasticsearch, pipeline)
+            all_kept = kept_generations(self._clients, pipeline, live)
+        except PermanentError as error:
+            self.mended.problems.append(str(error))
+            return None
         if live and live.meta.fence:
             self.mend(sink_connector(live.index), lambda: ensure_sink(self._clients, pipeline, live, mend=True))
-        for kept in kept_generations(self._clients, pipeline, live):
+        for kept in all_kept:
             self.mend(
                 sink_connector(kept.index),
                 lambda kept=kept: ensure_sink(self._clients, pipeline, kept, mend=True),  # type: ignore[misc]
