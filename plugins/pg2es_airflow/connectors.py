@@ -66,20 +66,15 @@ def note(done: list[str]) -> None:
 
 
 def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeline | None") -> str:
+    from pg2es.core.steering import Steering
     from pg2es.services import connectors, recover, steering
 
     after = ""
     match action:
         case Action.DEPLOY:
             names = connectors.deploy(servers, source, [pipeline] if pipeline else None)
-        case Action.PAUSE:
-            names = steering.pause(servers, source, pipeline)
-        case Action.RESUME:
-            names = steering.resume(servers, source, pipeline)
-        case Action.RESTART:
-            names = steering.restart(servers, source, pipeline)
-        case Action.STOP:
-            names = steering.stop(servers, source, pipeline)
+        case Action.PAUSE | Action.RESUME | Action.RESTART | Action.STOP:
+            names = steering.steer(servers, source, pipeline, Steering(action.value))
         case Action.RESET:
             names = recover.reset_pipeline(servers, pipeline) if pipeline else recover.reset_source(servers, source)
             after = ". Now run " + ", ".join(f"backfill_{name}" for name in names) if names else ""

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pg2es.services import steering
+from pg2es.core.steering import Steering
 from pg2es.services.mend import mend
+from pg2es.services.steering import steer
 from stack.config import load_config
 from stack.launcher import Stack
 from tests.integration.streamed import Streamed
@@ -49,9 +50,9 @@ def test_the_whole_flow(standalone: Streamed) -> None:
     assert standalone.breaches() == {}
 
     # Stopped and resumed, as on a cluster.
-    assert steering.stop(clients, source, None) == names
+    assert steer(clients, source, None, Steering.STOP) == names
     for name in names:
         standalone.wait_until_stopped(name)
     standalone.change("while they were stopped")
-    assert steering.resume(clients, source, None) == names
+    assert steer(clients, source, None, Steering.RESUME) == names
     standalone.check_equal()

@@ -13,13 +13,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __al
 )
 
 from pg2es.adapters import kafka
+from pg2es.cli.main import main
 from pg2es.core.breaches import Kind
 from pg2es.core.errors import ConnectorError
 from pg2es.core.restarts import Tries
+from pg2es.core.steering import Steering
 from pg2es.services import recover, steering
 from pg2es.services.connectors import remove_connector
 from pg2es.services.mend import Mended, mend
 from pg2es.services.orphans import Leftovers, find_leftovers, remove_leftovers
+from pg2es.services.steering import steer
 from tests.integration.batch import run_backfill
 from tests.integration.streamed import Streamed
 from tests.support import Database, ProjectFolder
@@ -83,10 +86,14 @@ def test_another_configuration_is_changed_back_and_told(streamed: Streamed) -> N
     assert clients.connect.config(streamed.sink) == config
 
 
-def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed) -> None:
+def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed, capsys: pytest.CaptureFixture[str]) -> None:
     clients, source = streamed.clients, streamed.source
-    assert steering.pause(clients, source, streamed.pipeline) == [streamed.sink]
-    assert steering.stop(clients, source, None) == [source.connector, streamed.sink]
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", str(streamed.folder.folder), "connectors", "pause", source.name, "--pipeline", "parts"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.replace("\n", " ").strip() == f"pause: {streamed.sink}"
+    streamed.wait_until(lambda: (found := streamed.status(streamed.sink)) is not None and found.state == "PAUSED")
+    assert steer(clients, source, None, Steering.STOP) == [source.connector, streamed.sink]
     streamed.wait_until_stopped(source.connector)
     streamed.wait_until_stopped(streamed.sink)
     found = look(streamed)
@@ -94,15 +101,15 @@ def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed) -> None:
     assert found.notes == [
         f"{name} is STOPPED: somebody wished it, so it stays." for name in (source.connector, streamed.sink)
     ]
-    assert steering.resume(clients, source, None) == [source.connector, streamed.sink]
+    assert steer(clients, source, None, Steering.RESUME) == [source.connector, streamed.sink]
     streamed.check_equal()
-    assert steering.restart(clients, source, streamed.pipeline) == [streamed.sink]
+    assert steer(clients, source, streamed.pipeline, Steering.RESTART) == [streamed.sink]
     streamed.check_equal()
 
 
 def test_a_sink_that_fails_again_and_again_is_given_up(streamed: Streamed) -> None:
     clients, topic = streamed.clients, streamed.source.topic_of("public.parts")
-    steering.stop(clients, streamed.source, streamed.pipeline)
+    steer(clients, streamed.source, streamed.pipeline, Steering.STOP)
     streamed.wait_until_stopped(streamed.sink)
     before = kafka.end_offsets(clients.kafka, [topic])
     streamed.change("lost in Kafka")
@@ -113,7 +120,7 @@ def test_a_sink_that_fails_again_and_again_is_given_up(streamed: Streamed) -> No
     gone = [TopicPartition(name, number, end) for (name, number), end in ends.items()]
     for future in clients.kafka.delete_records(gone).values():
         future.result()
-    steering.resume(clients, streamed.source, streamed.pipeline)
+    steer(clients, streamed.source, streamed.pipeline, Steering.RESUME)
     streamed.wait_until_failed(streamed.sink)
 
     tries: dict[str, Tries] = {}
@@ -211,7 +218,7 @@ def test_removing_the_sinks_of_a_pipeline_leaves_its_source(streamed: Streamed) 
     assert steering.remove_sinks(clients, source, streamed.pipeline) == [sink]
     assert steering.find_connectors(clients, source, None) == [source.connector]
     with pytest.raises(ConnectorError, match="There is no connector of pipeline parts"):
-        steering.pause(clients, source, streamed.pipeline)
+        steer(clients, source, streamed.pipeline, Steering.PAUSE)
 
 
 def _set_topic(admin: Any, topic: str, values: dict[str, str]) -> None:

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pg2es.services import steering
+from pg2es.core.steering import Steering
+from pg2es.services.steering import steer
 from pg2es.services.throttle import Throttle
 from tests.integration.batch import copy_all
 from tests.integration.streamed import ROWS, Streamed
@@ -19,7 +20,7 @@ def test_a_backfill_waits_for_the_stream(
     streamed = Streamed(streamed_folder, database)
     streamed_folder.change(f"sources/{streamed.source.name}.yaml", monitor={"max_retained_wal_mb": 1})
     clients, source = streamed.clients, streamed_folder.source_model()
-    steering.stop(clients, source, None)
+    steer(clients, source, None, Steering.STOP)
     streamed.wait_until_stopped(source.connector)
     database.execute(
         "CREATE TABLE public.noise AS SELECT n, repeat(n::text, 100) AS text FROM generate_series(1, 10000) n"
@@ -28,7 +29,7 @@ def test_a_backfill_waits_for_the_stream(
         copying = pool.submit(copy_all, clients, streamed.pipeline)
         streamed.wait_until(lambda: "a backfill pauses above 0 MiB" in caplog.text)
         assert not copying.done()
-        steering.resume(clients, source, None)
+        steer(clients, source, None, Steering.RESUME)
         # PostgreSQL notes where it can begin again as time goes by, or at a checkpoint.
         database.execute_as_superuser("CHECKPOINT")
         results = copying.result(timeout=120)
