@@ -8,7 +8,6 @@ Safe to run again after it failed anywhere, and at any time: it costs a backfill
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, XComArg, chain
-from airflow.sdk.definitions._internal.mixins import DependencyMixin
 
 from pg2es_airflow import recover
 from pg2es_airflow.project import project
@@ -43,7 +42,7 @@ def make_dag(source: str) -> DAG:
     return dag
 
 
-def run_each(job: str, pipelines: XComArg, conf: dict[str, object]) -> list[DependencyMixin]:
+def run_each(job: str, pipelines: XComArg, conf: dict[str, object]) -> tuple[PythonOperator, XComArg]:
     """Declare the tasks that run a job of each pipeline and wait for it: the first plans, the second does."""
     planned = PythonOperator(
         task_id=f"plan_{job}",
@@ -60,7 +59,7 @@ def run_each(job: str, pipelines: XComArg, conf: dict[str, object]) -> list[Depe
         fail_when_dag_is_paused=True,  # it would wait for ever
         map_index_template="{{ task.trigger_dag_id }}",
     ).expand_kwargs(planned.output)
-    return [planned, done]
+    return planned, done.output
 
 
 for _source in project().sources:
