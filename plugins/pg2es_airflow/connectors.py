@@ -1,12 +1,19 @@
 """Tasks of the connectors DAG."""
 
 import logging
+import time
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import get_current_context
+from airflow.sdk import Variable, get_current_context
 
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import clients
+from pg2es_airflow.project import clients, project
+
+if TYPE_CHECKING:
+    from pg2es.core.pipeline import Pipeline
+    from pg2es.core.source import Source
+    from pg2es.services.clients import Clients
 
 log = logging.getLogger(__name__)
 
@@ -14,41 +21,132 @@ log = logging.getLogger(__name__)
 class Action(StrEnum):
     """What the connectors DAG does."""
 
+    MEND = "mend"
     DEPLOY = "deploy"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+    STOP = "stop"
+    RESET = "reset"
     REMOVE = "remove"
     REMOVE_ORPHANS = "remove_orphans"
 
 
-def run_action(source: str, action: str) -> list[str]:
-    """Deploy or remove what belongs to a source and return the names."""
-    from pg2es.services import connectors
+LOSING = frozenset({Action.RESET, Action.REMOVE})
+"""What loses positions, so that backfills have to follow: only for what somebody named."""
 
+
+def choose() -> list[dict[str, str | None]]:
+    """Return what `act` takes for each source that is meant: all, one, or one pipeline of it."""
+    from pg2es.core.errors import PermanentError
+
+    params, known = get_current_context()["params"], project()
+    action, source, pipeline = Action(params["action"]), params["source"], params["pipeline"]
+    if pipeline and source not in (None, known.pipeline(pipeline).source):
+        raise PermanentError(f"Pipeline {pipeline} reads source {known.pipeline(pipeline).source}, not {source}.")
+    if action in LOSING and not source and not pipeline:
+        raise PermanentError(f"Action {action} takes a source or a pipeline: it loses positions in the stream.")
+    names = [known.pipeline(pipeline).source] if pipeline else [source] if source else sorted(known.sources)
+    return [{"action": action.value, "source": name, "pipeline": pipeline} for name in names]
+
+
+def act(action: str, source: str, pipeline: str | None) -> str:
+    """Do the action for a source, or for one pipeline of it, and return what was done."""
     servers = clients()
     model = servers.project.source(source)
-    match Action(action):
+    chosen = servers.project.pipeline(pipeline) if pipeline else None
+    text = _mend(servers, model) if action == Action.MEND else _act(servers, Action(action), model, chosen)
+    log.info("%s", text)
+    return text
+
+
+def note(done: list[str]) -> None:
+    """Make what was done the note of the run."""
+    write_run_note("\n".join(done))
+
+
+def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeline | None") -> str:
+    from pg2es.core.steering import Steering
+    from pg2es.services import connectors, recover, steering
+
+    after = ""
+    match action:
         case Action.DEPLOY:
-            names = connectors.deploy(servers, model)
+            names = connectors.deploy(servers, source, [pipeline] if pipeline else None)
+        case Action.PAUSE | Action.RESUME | Action.RESTART | Action.STOP:
+            names = steering.steer(servers, source, pipeline, Steering(action.value))
+        case Action.RESET:
+            names = recover.reset_pipeline(servers, pipeline) if pipeline else recover.reset_source(servers, source)
+            after = ". Now run " + ", ".join(f"backfill_{name}" for name in names) if names else ""
+        case Action.REMOVE if pipeline:
+            names = steering.remove_sinks(servers, source, pipeline)
         case Action.REMOVE:
-            names = connectors.remove(servers, model)
-        case Action.REMOVE_ORPHANS:
-            names = _remove_orphans(source)
-    write_run_note(f"{Action(action).value}: {', '.join(names) or 'nothing to do'}")
-    return names
+            names = connectors.remove(servers, source)
+        case _:
+            names = _remove_orphans(servers, source)
+    if action in (Action.DEPLOY, Action.RESTART):
+        Variable.set(_tries_key(source), {}, serialize_json=True)
+    return f"{source.name}, {action.value}: {', '.join(names) or 'nothing to do'}{after}"
 
 
-def _remove_orphans(source: str) -> list[str]:
-    """Remove what killed runs left; what a reindex that runs now is making is none of it."""
-    from pg2es.services.orphans import find_orphans, remove_orphans
+def _mend(servers: "Clients", source: "Source") -> str:
+    """Mend the connectors of a source; ConnectorError with all that cannot be mended."""
+    from pg2es.core.errors import ConnectorError
+    from pg2es.core.restarts import Tries
+    from pg2es.services.mend import mend
 
-    servers = clients()
-    task = get_current_context()["ti"]
+    if _runs(f"recover_{source.name}"):
+        return f"{source.name}: the DAG recover_{source.name} runs, so nothing is touched."
+    kept: dict[str, Any] = Variable.get(_tries_key(source), default={}, deserialize_json=True)
+    tries = {name: Tries.from_json(values) for name, values in kept.items()}
+    found = mend(servers, source, tries, time.time())
+    left = {name: values.to_json() for name, values in found.tries.items()}
+    if left != kept:
+        Variable.set(_tries_key(source), left, serialize_json=True)
+    if found.deployed:
+        found.notes += _name_orphans(servers, source)
+    text = f"{source.name}: {found}"
+    if found.problems:
+        write_run_note(text)
+        raise ConnectorError(text)
+    return text
+
+
+def _name_orphans(servers: "Clients", source: "Source") -> list[str]:
+    """Say what nobody uses any more."""
+    from pg2es.services.orphans import find_leftovers, find_orphans
+
+    names = [*find_leftovers(servers, source).names]
+    for pipeline in servers.project.pipelines_of(source):
+        if not _runs(f"reindex_{pipeline.name}"):
+            found = find_orphans(servers, pipeline)
+            names += [*found.generations, *found.sinks]
+    if not names:
+        return []
+    return [f"Nobody uses {', '.join(names)}; the action remove_orphans removes what is left of killed runs."]
+
+
+def _remove_orphans(servers: "Clients", source: "Source") -> list[str]:
+    """Remove what killed runs and removed files left; what a reindex that runs now is making is none of it."""
+    from pg2es.services.orphans import find_leftovers, find_orphans, remove_leftovers, remove_orphans
+
     removed: list[str] = []
-    for pipeline in servers.project.pipelines_of(servers.project.source(source)):
-        reindex = f"reindex_{pipeline.name}"
-        if task.get_dr_count(dag_id=reindex, states=["running", "queued"]):
-            log.info("%s runs: what belongs to %s stays", reindex, pipeline.name)
+    for pipeline in servers.project.pipelines_of(source):
+        if _runs(f"reindex_{pipeline.name}"):
+            log.info("reindex_%s runs: what belongs to the pipeline stays", pipeline.name)
             continue
         orphans = find_orphans(servers, pipeline)
         remove_orphans(servers, orphans)
         removed += orphans.names
-    return removed
+    leftovers = find_leftovers(servers, source)
+    remove_leftovers(servers, source, leftovers)
+    return [*removed, *leftovers.names]
+
+
+def _runs(dag_id: str) -> bool:
+    return bool(get_current_context()["ti"].get_dr_count(dag_id=dag_id, states=["running", "queued"]))
+
+
+def _tries_key(source: "Source") -> str:
+    """Return the Airflow variable that keeps, from one run to the next, how often connectors were restarted."""
+    return f"pg2es_restarts_{source.name}"

@@ -60,7 +60,7 @@ def test_files_are_read_without_errors_and_fast(parsed: dict[str, Any]) -> None:
 def test_every_pipeline_and_every_source_has_its_dags(parsed: dict[str, Any]) -> None:
     pipelines = {file.stem for file in (CHECKOUT / "include" / "pipelines").glob("*.yaml")}
     for_each = {f"{job}_{pipeline}" for job in JOBS for pipeline in pipelines}
-    for_each |= {f"{job}_shop" for job in ("dead_letters", "replay")}
+    for_each |= {f"{job}_shop" for job in ("dead_letters", "recover", "replay")}
     assert set(parsed["dags"]) == {"connectors", "monitor", "retire", "schema_watch", *for_each}
 
 
@@ -75,7 +75,7 @@ def test_every_dag_is_documented_and_runs_once_at_a_time(parsed: dict[str, Any])
 def test_only_the_watches_are_scheduled(parsed: dict[str, Any]) -> None:
     scheduled = {name for name, dag in parsed["dags"].items() if dag["scheduled"]}
     reconciliations = {name for name in parsed["dags"] if name.startswith("reconcile_")}
-    assert scheduled == {"dead_letters_shop", "monitor", "retire", "schema_watch", *reconciliations}
+    assert scheduled == {"connectors", "dead_letters_shop", "monitor", "retire", "schema_watch", *reconciliations}
 
 
 def test_steps_of_a_backfill(parsed: dict[str, Any]) -> None:
@@ -101,6 +101,17 @@ def test_steps_of_a_reindex_are_in_order(parsed: dict[str, Any]) -> None:
     assert "swap" in tasks["ask"]  # without an approval
 
 
+def test_steps_of_a_recovery_are_in_order(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["recover_shop"]["tasks"]
+    order = [
+        "stop_streams", "renew_slot", "renew_positions", "start_streams", "plan_backfill", "backfill",
+        "plan_reconcile", "reconcile", "finish",
+    ]  # fmt: skip
+    assert set(tasks) == set(order)
+    for step, following in pairwise(order):
+        assert following in tasks[step]
+
+
 def test_params_are_checked_by_schemas(parsed: dict[str, Any]) -> None:
     backfill = parsed["dags"]["backfill_orders"]
     assert backfill["params"] == {"chunks": None, "parallelism": 2, "started_over": False}
@@ -108,9 +119,12 @@ def test_params_are_checked_by_schemas(parsed: dict[str, Any]) -> None:
     assert (chunks["type"], chunks["minimum"], chunks["maximum"]) == (["null", "integer"], 1, 1000)
     assert (parallelism["type"], parallelism["minimum"], parallelism["maximum"]) == ("integer", 1, 8)
     connectors = parsed["dags"]["connectors"]
-    assert connectors["params"] == {"source": "shop", "action": "deploy"}
-    assert connectors["schemas"]["source"]["enum"] == ["shop"]
-    assert connectors["schemas"]["action"]["enum"] == ["deploy", "remove", "remove_orphans"]
+    assert connectors["params"] == {"action": "mend", "source": None, "pipeline": None}
+    assert connectors["schemas"]["source"]["enum"] == [None, "shop"]
+    assert connectors["schemas"]["pipeline"]["enum"] == [None, "customers", "orders", "products"]
+    assert connectors["schemas"]["action"]["enum"] == [
+        "mend", "deploy", "pause", "resume", "restart", "stop", "reset", "remove", "remove_orphans",
+    ]  # fmt: skip
     reindex = parsed["dags"]["reindex_orders"]
     assert reindex["params"] == {
         **backfill["params"],

@@ -1,13 +1,16 @@
 """The DAGs, run in this process against the real servers and a project folder of the test's own."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from pg2es.adapters import indices
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, PostgresUnavailable, TableRewritten
 from pg2es.core.generation import sink_connector
+from pg2es.core.status import ConnectorStatus
 from pg2es.services import replay, reports
 from pg2es.services.clients import Clients
 from pg2es.services.waiting import wait_for
@@ -65,6 +68,55 @@ def test_backfill_and_connectors(dags: "dict[str, DAG]", streamed_folder: Projec
     removed = dags["connectors"].test(run_conf={"source": source.name, "action": "remove"})
     assert removed.state == "success"
     assert database.fetch("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+
+
+def test_connectors_are_mended_steered_and_given_up(
+    dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database
+) -> None:
+    def run(**params: Any) -> "tuple[str, str]":
+        # A DAG object keeps the Params of its last run.
+        done = dags["connectors"].test(run_conf={"action": "mend", "source": None, "pipeline": None} | params)
+        states = {task.task_id: str(task.state) for task in done.get_task_instances()}
+        return str(done.state), states["act"]
+
+    platform = yaml.safe_load((streamed_folder.folder / "platform.yaml").read_text(encoding="utf-8"))
+    connect = platform["connect"] | {"max_restarts": 1, "mend_every_min": 0.001}
+    streamed_folder.change("platform.yaml", connect=connect)
+    assert run() == ("success", "success")  # nothing is deployed, and that is all right
+    database.execute("ALTER TABLE public.notes ADD COLUMN spare text")
+    assert dags["backfill_notes"].test(run_conf={"chunks": 2}).state == "success"
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    sink = sink_connector(str(indices.live_generation(clients.elasticsearch, clients.project.pipeline("notes").alias)))
+
+    def wait_for_state(name: str, condition: Callable[[ConnectorStatus], bool]) -> None:
+        wait_for(
+            lambda: (status := clients.connect.status(name)) is not None and condition(status),
+            timeout_s=60,
+            on_timeout=lambda: AssertionError(f"{name}: {clients.connect.status(name)}"),
+        )
+
+    assert run(action="pause", pipeline="notes") == ("success", "success")
+    wait_for_state(sink, lambda status: status.state == "PAUSED")
+    assert run() == ("success", "success")
+    wait_for_state(sink, lambda status: status.state == "PAUSED")
+    assert run(action="stop", source=source.name) == ("success", "success")
+    wait_for_state(source.connector, lambda status: status.state == "STOPPED" and not status.tasks)
+    assert run(action="resume") == ("success", "success")
+    wait_for_state(source.connector, lambda status: status.running)
+    wait_for_state(sink, lambda status: status.running)
+    for action in ("remove", "reset"):  # of nothing that anybody named
+        refused = {"action": action, "source": None, "pipeline": None}
+        assert dags["connectors"].test(run_conf=refused).state == "failed"
+
+    database.execute("ALTER TABLE public.notes DROP COLUMN spare", "UPDATE public.notes SET note = 'new' WHERE id = 1")
+    wait_for_state(sink, lambda status: status.failed)
+    assert run() == ("success", "success")  # restarted
+    wait_for_state(sink, lambda status: status.failed)
+    assert run() == ("failed", "failed")  # given up
+    database.execute("ALTER TABLE public.notes ADD COLUMN spare text")
+    assert run(action="restart", source=source.name, pipeline="notes") == ("success", "success")
+    wait_for_state(sink, lambda status: status.running)
+    assert run() == ("success", "success")
 
 
 def test_reindex_and_rollback(dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database) -> None:

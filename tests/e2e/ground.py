@@ -294,13 +294,14 @@ def _remove(ground: Ground) -> None:
     clients, source = ground.clients, ground.folder.source_model()
     pipelines = [pipeline.name for pipeline in clients.project.pipelines_of(source)]
     dag_ids = [f"{file}_{pipeline}" for pipeline in pipelines for file in DAG_FILES]
-    dag_ids += [f"{job}_{source.name}" for job in ("dead_letters", "replay")]
+    dag_ids += [f"{job}_{source.name}" for job in ("dead_letters", "recover", "replay")]
     _end_runs(ground.airflow, dag_ids)
     for pipeline in pipelines:
         (ground.folder.folder / "pipelines" / f"{pipeline}.yaml").unlink()
         (ground.folder.folder / "mappings" / f"{pipeline}.json").unlink()
         (ground.folder.folder / "documents" / f"{pipeline}.sql").unlink(missing_ok=True)
     (ground.folder.folder / "sources" / f"{source.name}.yaml").unlink()
+    _end_runs(ground.airflow, ["connectors"])  # a run that knows the source still would make its connectors again
     remove_stream(clients, source)
     for dag_id in dag_ids:
         ground.airflow.delete_dag(dag_id)

@@ -1,6 +1,8 @@
 """A copy while Elasticsearch blocks writes: nothing is lost, and what is wrong is said in a sentence."""
 
+import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -12,6 +14,7 @@ from pg2es.services import refresh
 from pg2es.services.clients import read_tables
 from pg2es.services.generations import Generation
 from pg2es.services.refresh import CopyResult, Refresher, Slice, Target
+from pg2es.services.waiting import wait_for
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder
 
@@ -76,5 +79,34 @@ def test_a_full_disk_is_named_and_nothing_is_lost_by_it(folder: ProjectFolder, m
     indices.apply_settings(client, generation.index, {blocked: None})
     result = copy(folder, generation, lambda _: None)
     assert result.rows == ROWS
+    indices.refresh_index(client, generation.index)
+    assert indices.count_documents(client, generation.index) == ROWS
+
+
+def test_a_copy_is_slower_after_a_refusal(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "pg2es.services.refresh")
+    clients = folder.clients()
+    client = clients.elasticsearch
+    generation = make_generation(clients, clients.project.pipeline("notes"))
+    with ThreadPoolExecutor(1) as pool:
+
+        def block_for_a_while() -> None:
+            indices.apply_settings(client, generation.index, {"index.blocks.write": True})
+            pool.submit(unblock_when_noticed)
+
+        def unblock_when_noticed() -> None:
+            try:
+                wait_for(
+                    lambda: "will be read again" in caplog.text,
+                    timeout_s=30,
+                    on_timeout=lambda: AssertionError("nobody noticed"),
+                )
+            finally:
+                indices.apply_settings(client, generation.index, {"index.blocks.write": None})
+
+        with at_slice(2, block_for_a_while) as on_slice:
+            result = copy(folder, generation, on_slice)
+    assert "Elasticsearch is behind: the next slice is read in" in caplog.text
+    assert (result.rows, result.outcome.rejected) == (ROWS, [])
     indices.refresh_index(client, generation.index)
     assert indices.count_documents(client, generation.index) == ROWS

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in __all__
 
 from pg2es.adapters import indices, kafka
-from pg2es.core.errors import AccessDenied, ConnectorError, GenerationError
+from pg2es.core.errors import AccessDenied, ConnectorError, GenerationError, SlotLost
 from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.sql import catalog
@@ -108,7 +108,7 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     assert connectors.remove(clients, source) == []
 
     # The sink missed whatever changes now: deploying alone must not pretend otherwise, a backfill's first step may.
-    with pytest.raises(GenerationError, match=r"sink .* is gone, so its index misses changes"):
+    with pytest.raises(GenerationError, match=r"sink .* is gone with its position, so its index misses changes"):
         connectors.deploy(clients, source)
     old_fence = generation.meta.fence
     again = _deploy_all(streamed_folder, changed)
@@ -187,7 +187,7 @@ def test_a_slot_dropped_under_its_connector_is_named(
     connectors.ensure_source(clients, source)
     clients.connect.stop(source.connector)
     _drop_slot(database, source.slot)
-    with pytest.raises(ConnectorError, match=f"Slot {source.slot} is gone while connector .* lost to the stream"):
+    with pytest.raises(SlotLost, match=f"Slot {source.slot} is gone .* Run the DAG recover_{source.name}"):
         connectors.deploy(clients, source)
 
 

@@ -10,8 +10,8 @@ from pg2es.core.generation import sink_connector
 from pg2es.services import connectors
 from pg2es.services.barrier import pass_barrier
 from pg2es.services.compare import compare
-from pg2es.services.connectors import wait_until_running
 from pg2es.services.generations import require_live_generation
+from pg2es.services.positions import wait_until_running
 from tests.integration.batch import run_backfill
 from tests.integration.sink_harness import DOCUMENT, RELATED, TABLES
 from tests.support import Database, ProjectFolder, connect

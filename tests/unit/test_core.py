@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pg2es.core import generation
 from pg2es.core.chunks import MAX_CHUNKS, BlockRange, Chunk, Relation, plan_chunks
-from pg2es.core.connectors import masked, start_offsets
+from pg2es.core.connectors import masked
 from pg2es.core.digest import digest, is_intact
 from pg2es.core.drift import Drift, classify
 from pg2es.core.errors import CatalogError, FormatMismatch, GenerationError
@@ -29,6 +29,7 @@ from pg2es.core.generation import (
     sink_connector,
 )
 from pg2es.core.pipeline import Related
+from pg2es.core.positions import sink_start
 from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
 from pg2es.core.table import Column, ReplicaIdentity, Table, key_of
 
@@ -279,7 +280,7 @@ def test_a_logged_configuration_hides_what_is_secret() -> None:
 
 
 def test_offsets_are_written_as_connect_takes_them() -> None:
-    assert start_offsets({("b", 0): 5, ("a", 1): 2}) == [
+    assert sink_start({("b", 0): 5, ("a", 1): 2}) == [
         {"partition": {"kafka_topic": "a", "kafka_partition": 1}, "offset": {"kafka_offset": 2}},
         {"partition": {"kafka_topic": "b", "kafka_partition": 0}, "offset": {"kafka_offset": 5}},
     ]

@@ -57,8 +57,14 @@ SOURCES: list[tuple[dict[str, Any], Kind, str]] = [
     ({"connector": FAILED}, Kind.CONNECTOR_FAILED, "has failed: ConnectException: the table is gone. Correct that"),
     ({"connector": PAUSED}, Kind.CONNECTOR_NOT_RUNNING, "is PAUSED, its tasks: PAUSED. Run the DAG connectors"),
     ({"connector": ConnectorStatus("RUNNING", (), ())}, Kind.CONNECTOR_NOT_RUNNING, "its tasks: none"),
-    ({"slot": None}, Kind.SLOT_MISSING, "Slot pg2es_shop is gone: changes are lost to the stream. Remove the"),
+    ({"slot": None}, Kind.SLOT_MISSING, "is gone: changes are lost to the stream. Run the DAG recover_shop."),
     ({"slot": Slot(False, 0, 0, "wal_removed")}, Kind.SLOT_LOST, "has lost WAL that it needs (wal_removed)"),
+    (
+        {"slot": Slot(True, 0, 0, recreated="it is no failover slot")},
+        Kind.SLOT_RECREATED,
+        "was made anew (it is no failover slot): what changed before is lost to the stream. Run the DAG recover_shop.",
+    ),
+    ({"slot": Slot(True, 0, 0, unreserved=True)}, Kind.SLOT_UNRESERVED, "may remove WAL that slot pg2es_shop needs"),
     ({"slot": Slot(False, 0, 0)}, Kind.SLOT_INACTIVE, "Nobody reads slot pg2es_shop while connector"),
     ({"slot": Slot(True, 5121 * MIB, 0)}, Kind.WAL_RETAINED, "keeps 5,121 MiB of WAL for slot pg2es_shop, 5,120 are"),
     ({"lag": Delay(30_400, False)}, Kind.SOURCE_STALLED, "has waited 30 s in vain to be safe in Kafka, 30 s are"),
@@ -83,6 +89,7 @@ PIPELINES: list[tuple[dict[str, Any], Kind, str]] = [
     ),
     ({"freshness": Delay(45_100, False, "Kafka: no")}, Kind.SINK_STALLED, "has waited 45 s in vain (Kafka: no) to be"),
     ({"lag": {"t-0": 60_000, "t-1": 60_000}}, Kind.SINK_LAG, "is 120,000 records behind, 100,000 are allowed"),
+    ({"gap": AT}, Kind.GAP, "of orders-000002 began anew at 2026-01-02 12:00 UTC: what changed before may be missing"),
     ({"runs": {"reconcile": Run(AT, "drift", "3 differ.")}}, Kind.DRIFT, "of 2026-01-02 12:00 UTC: 3 differ."),
     (
         {"runs": {"reconcile": Run(AT - timedelta(hours=4), "equal", "")}},

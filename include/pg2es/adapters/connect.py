@@ -11,6 +11,9 @@ from pg2es.core.status import ConnectorPart, ConnectorStatus
 TIMEOUT_S = 90  # a worker answers 409 by itself while it rebalances; validating a config connects to the database
 
 
+_LONGEST_LINE = 500  # Debezium writes whole offsets into its messages
+
+
 @dataclass(frozen=True)
 class ConnectCluster:
     """One Connect cluster: several workers, tried in turn, or a standalone one."""
@@ -45,6 +48,11 @@ class ConnectCluster:
         return [
             ConnectorPart(part.get("id"), part["state"], part.get("worker_id", ""), part.get("trace")) for part in parts
         ]
+
+    def first_lines(self, name: str, count: int) -> list[str]:
+        """Return the first lines of the trace of each part of a connector that has failed."""
+        traces = [part.trace for part in self.read_parts(name) if part.trace]
+        return [line[:_LONGEST_LINE] for trace in traces for line in trace.splitlines()[:count]]
 
     def list_statuses(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
         """Return status and configuration of every connector, in one request."""
@@ -168,4 +176,4 @@ def _cause(trace: str) -> str:
     """Return the line of a Java trace that says most: the innermost cause."""
     lines = trace.splitlines()
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes[-1] if causes else lines[0]).strip()
+    return (causes[-1] if causes else lines[0]).strip()[:_LONGEST_LINE]

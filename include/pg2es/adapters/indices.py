@@ -6,7 +6,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from pg2es.adapters.elasticsearch import translate_errors
 from pg2es.core.errors import GenerationError
-from pg2es.core.generation import Meta, generation_number
+from pg2es.core.generation import Meta, generation_number, parse_seconds
 
 BUILD_SETTINGS: dict[str, Any] = {"index.refresh_interval": "-1"}
 """Settings of a generation that nobody searches yet."""
@@ -116,6 +116,15 @@ def read_meta(client: Elasticsearch, index: str) -> Meta:
     with translate_errors(f"reading the mapping of {index}"):
         mapping = client.indices.get_mapping(index=index).body[index]["mappings"]
     return Meta.from_mapping(index, mapping.get("_meta"))
+
+
+def read_gc_deletes_s(client: Elasticsearch, index: str) -> float:
+    """Return how many seconds an index remembers the version of a deleted document."""
+    name = "index.gc_deletes"
+    with translate_errors(f"reading the settings of {index}"):
+        found = client.indices.get_settings(index=index, name=name, flat_settings=True, include_defaults=True).body
+    value = {**found[index].get("defaults", {}), **found[index]["settings"]}[name]
+    return parse_seconds(value)
 
 
 def read_fields(client: Elasticsearch, index: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import (
     Consumer,
+    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Producer,
@@ -111,6 +112,28 @@ def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor
         return created
 
 
+@dataclass(frozen=True)
+class TopicFacts:
+    """How a topic is made. `retention_ms` is -1 when records stay."""
+
+    partitions: int
+    cleanup_policy: str
+    retention_ms: int
+
+
+def describe_topics(admin: AdminClient, topics: list[str]) -> dict[str, TopicFacts]:
+    """Return how these topics are made, those that exist."""
+    with translate_errors("reading the topics"):
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        there = {ConfigResource(ResourceType.TOPIC, name): name for name in topics if name in known}
+        futures = admin.describe_configs(list(there)) if there else {}
+        found = {there[resource]: future.result(TIMEOUT_S) for resource, future in futures.items()}
+    return {
+        name: TopicFacts(len(known[name].partitions), config["cleanup.policy"].value, int(config["retention.ms"].value))
+        for name, config in sorted(found.items())
+    }
+
+
 def keep_forever(admin: AdminClient, topic: str) -> None:
     """Let a topic keep its records until somebody deletes them, whatever the brokers' defaults are."""
     entries = [
@@ -152,6 +175,17 @@ def committed_offsets(admin: Admin, group: str, partitions: Iterable[Partition])
             found = consumer.committed(wanted, timeout=TIMEOUT_S)
         finally:
             consumer.close()
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+
+def list_committed_offsets(admin: Admin, group: str) -> dict[Partition, int]:
+    """Return all offsets that a consumer group has committed, where the partitions are not known.
+
+    Asked by an admin client of its own: see `committed_offsets`.
+    """
+    with translate_errors(f"listing the offsets of group {group}"):
+        asked = admin.access.admin().list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = asked[group].result(TIMEOUT_S).topic_partitions or []
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
 

@@ -17,6 +17,7 @@ from pg2es.cli.console import fail, out, set_up_logging
 from pg2es.cli.folder import load
 from pg2es.core.errors import Pg2esError
 from pg2es.core.reconciliation import Deep
+from pg2es.core.steering import Steering
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -147,11 +148,11 @@ def plan(
 @app.command()
 def deploy(context: typer.Context, source: str) -> None:
     """Bring the connectors of a source to what the files say."""
-    from pg2es.services import connectors
+    from pg2es.services import connectors as service
     from pg2es.services.clients import Clients
 
     project = load(context.obj)
-    for name in connectors.deploy(Clients(project), project.source(source)):
+    for name in service.deploy(Clients(project), project.source(source)):
         out.print(Text(f"{name} runs"))
 
 
@@ -162,15 +163,32 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove the connectors, slot and publication of a source. The indices stay, and get no more changes."""
-    from pg2es.services import connectors
+    from pg2es.services import connectors as service
     from pg2es.services.clients import Clients
 
     project = load(context.obj)
     found = project.source(source)
     if not yes:
         typer.confirm(f"Remove the connectors, slot {found.slot} and publication {found.publication}?", abort=True)
-    removed = connectors.remove(Clients(project), found)
+    removed = service.remove(Clients(project), found)
     out.print(Text(f"Removed {', '.join([*removed, found.slot, found.publication])}."))
+
+
+@app.command()
+def connectors(
+    context: typer.Context,
+    steering: Annotated[Steering, typer.Argument(metavar="pause|stop|resume|restart")],
+    source: str,
+    pipeline: Annotated[str | None, typer.Option(help="Only the sinks of this pipeline.")] = None,
+) -> None:
+    """Pause, stop, resume or restart the connectors of a source."""
+    from pg2es.services.clients import Clients
+    from pg2es.services.steering import steer
+
+    project = load(context.obj)
+    chosen = project.pipeline(pipeline) if pipeline else None
+    names = steer(Clients(project), project.source(source), chosen, steering)
+    out.print(Text(f"{steering.value}: {', '.join(names)}"))
 
 
 @app.command()

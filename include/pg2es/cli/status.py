@@ -11,7 +11,7 @@ from pg2es.cli.console import err, out
 from pg2es.core.breaches import Breach
 from pg2es.core.judgement import RECONCILE, judge
 from pg2es.core.project import Project
-from pg2es.core.status import ConnectorStatus, Delay, PipelineStatus, SourceStatus, Status
+from pg2es.core.status import ConnectorStatus, Delay, PipelineStatus, Slot, SourceStatus, Status
 from pg2es.services.clients import Clients
 from pg2es.services.monitor import look
 
@@ -86,7 +86,7 @@ def _source_row(source: SourceStatus) -> tuple[str, ...]:
     return (
         source.name,
         _state(source.connector),
-        "-" if slot is None else slot.lost or ("active" if slot.active else "inactive"),
+        _slot(slot),
         _megabytes(slot.retained_bytes if slot else None),
         _megabytes(slot.lag_bytes if slot else None),
         _delay(source.lag),
@@ -126,6 +126,12 @@ def _state(connector: ConnectorStatus | None) -> str:
     if connector is None:
         return "-"
     return "RUNNING" if connector.running else f"{connector.state} ({', '.join(connector.tasks) or 'no task'})"
+
+
+def _slot(slot: Slot | None) -> str:
+    if slot is None:
+        return "-"
+    return slot.lost or ("made anew" if slot.recreated else "active" if slot.active else "inactive")
 
 
 def _delay(delay: Delay | None) -> str:

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     CONNECTOR_FAILED = "connector_failed"
     SLOT_MISSING = "slot_missing"
     SLOT_LOST = "slot_lost"
+    SLOT_RECREATED = "slot_recreated"  # somebody made it anew: what changed in between is in no event
+    SLOT_UNRESERVED = "slot_unreserved"  # its WAL may be removed any time
     SLOT_INACTIVE = "slot_inactive"
     WAL_RETAINED = "wal_retained"
     SOURCE_STALLED = "source_stalled"  # a marker does not come into Kafka
@@ -25,6 +27,7 @@ class Kind(StrEnum):
     DISK = "disk"
     REJECTIONS = "rejections"
     DEAD_LETTERS = "dead_letters"
+    GAP = "gap"  # a stream began anew, and no backfill has gone through since
     DRIFT = "drift"
     RECONCILE_OVERDUE = "reconcile_overdue"
 

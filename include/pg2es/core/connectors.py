@@ -214,15 +214,11 @@ def sink_of(config: Config) -> str:
     return sink_connector(config["index"])
 
 
-def start_offsets(end_offsets: dict[tuple[str, int], int]) -> list[dict[str, Any]]:
-    """Return the offsets of a new sink as the Connect REST interface takes them; `end_offsets` by topic, partition."""
-    return [
-        {"partition": {"kafka_topic": topic, "kafka_partition": partition}, "offset": {"kafka_offset": offset}}
-        for (topic, partition), offset in sorted(end_offsets.items())
-    ]
+def is_secret(option: str) -> bool:
+    """Return whether an option holds a secret: a reference to one, but whatever stands there is hidden."""
+    return option.endswith(("password", "api.key", "secret"))
 
 
 def masked(config: Config) -> str:
-    """Return a configuration for a log: passwords are references, but whatever stands there is hidden."""
-    secret = ("password", "api.key", "secret")
-    return json.dumps({name: "***" if name.endswith(secret) else value for name, value in config.items()})
+    """Return a configuration for a log."""
+    return json.dumps({name: "***" if is_secret(name) else value for name, value in config.items()})

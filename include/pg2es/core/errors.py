@@ -12,6 +12,7 @@
         ├── DocumentSqlError      the document SQL or a roots SQL does not run
         ├── CatalogError          a table, column or key is not as the pipeline needs it
         ├── ConnectorError        Kafka Connect refuses a config, or a connector fails
+        │   └── SlotLost          changes are lost to the stream: the source has to be recovered
         ├── GenerationError       the index or its alias is not what the pipeline expects
         │   └── FormatMismatch    another version of pg2es made the index
         ├── IdentityMismatch      another database than the one that the index was made from
@@ -96,6 +97,13 @@ class CatalogError(PermanentError):
 
 class ConnectorError(PermanentError):
     """Kafka Connect refuses a configuration, or a connector or task has failed."""
+
+
+class SlotLost(ConnectorError):
+    """The slot is not, or no longer holds, what the stream of a source goes on from."""
+
+    def __init__(self, source: str, slot: str, what: str) -> None:
+        super().__init__(f"Slot {slot} {what}: changes are lost to the stream. Run the DAG recover_{source}.")
 
 
 class GenerationError(PermanentError):

@@ -72,6 +72,7 @@ class Meta(FileModel):
     `fence` is the transaction id X of the start fence, None until it is fixed. `filled`: a backfill has gone through
     since the recipe last changed. `verified`: compared with PostgreSQL before it went live. `revision` counts the
     changes of the recipe. `replaced_at` and `keep_until` are written when another generation takes its place.
+    `gap`: when the stream began anew, so that earlier changes may be missing; until a backfill has gone through.
     """
 
     pipeline: str
@@ -86,6 +87,7 @@ class Meta(FileModel):
     revision: int = 0
     replaced_at: datetime | None = None
     keep_until: datetime | None = None
+    gap: datetime | None = None
     format: int = FORMAT
 
     @property
@@ -121,6 +123,17 @@ class Meta(FileModel):
                 f"The _meta.pg2es of index {index} is damaged ({key}: {first['msg']}). "
                 f"Somebody else wrote there: remove the index and run the backfill."
             ) from None
+
+
+_SECONDS = {"nanos": 1e-9, "micros": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_seconds(duration: str) -> float:
+    """Return the seconds of a duration as Elasticsearch writes it, `1h` or `-1`."""
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)([a-z]*)", duration)
+    if match is None:
+        raise GenerationError(f"{duration} is no duration; write one such as 1h.")
+    return float(match[1]) * _SECONDS.get(match[2], 1e-3)
 
 
 def generation_name(alias: str, number: int) -> str:

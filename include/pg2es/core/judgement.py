@@ -106,7 +106,7 @@ def _judge_source(source: Source, seen: SourceStatus, status: Status) -> Iterato
 
 def _judge_slot(source: Source, seen: SourceStatus) -> Iterator[Breach]:
     slot, limits = seen.slot, source.monitor
-    over = "Remove the connectors (DAG connectors, action remove), deploy them, and run the backfills."
+    over = f"Run the DAG recover_{source.name}."
     if slot is None:
         yield Breach(
             Kind.SLOT_MISSING, source.name, f"Slot {source.slot} is gone: changes are lost to the stream. {over}"
@@ -117,7 +117,21 @@ def _judge_slot(source: Source, seen: SourceStatus) -> Iterator[Breach]:
             source.name,
             f"Slot {source.slot} has lost WAL that it needs ({slot.lost}): changes are lost to the stream. {over}",
         )
+    elif slot.recreated:
+        yield Breach(
+            Kind.SLOT_RECREATED,
+            source.name,
+            f"Slot {source.slot} was made anew ({slot.recreated}): what changed before is lost to the stream. {over}",
+        )
     else:
+        if slot.unreserved:
+            yield Breach(
+                Kind.SLOT_UNRESERVED,
+                source.name,
+                f"PostgreSQL may remove WAL that slot {source.slot} needs at its next checkpoint "
+                f"(max_slot_wal_keep_size). Let connector {source.connector} run at once; when the slot is lost, run "
+                f"the DAG recover_{source.name}.",
+            )
         if not slot.active and seen.connector and seen.connector.running:
             yield Breach(
                 Kind.SLOT_INACTIVE,
@@ -158,6 +172,13 @@ def _judge_pipeline(pipeline: Pipeline, seen: PipelineStatus, status: Status) ->
             f"Sink {seen.sink} is {behind:,} records behind, {limits.max_lag_records:,} are allowed. Wait, if somebody "
             f"changed many rows; else give it more `stream.tasks`, up to the topics' partitions.",
         )
+    if seen.gap:
+        yield Breach(
+            Kind.GAP,
+            name,
+            f"The stream of {seen.index} began anew at {seen.gap:%Y-%m-%d %H:%M} UTC: what changed before may be "
+            f"missing. Wait for the DAG recover_{pipeline.source} if it runs, else run the DAG backfill_{name}.",
+        )
     if seen.index:
         yield from _judge_runs(pipeline, seen, status)
 
@@ -181,19 +202,22 @@ def _judge_runs(pipeline: Pipeline, seen: PipelineStatus, status: Status) -> Ite
 
 def _judge_connector(name: str, found: ConnectorStatus | None) -> Iterator[Breach]:
     if found is None:
-        yield Breach(Kind.CONNECTOR_MISSING, name, f"There is no connector {name}. Run the DAG connectors.")
+        yield Breach(
+            Kind.CONNECTOR_MISSING, name, f"There is no connector {name}. Run the DAG connectors with action deploy."
+        )
     elif found.failed:
         yield Breach(
             Kind.CONNECTOR_FAILED,
             name,
-            f"Connector {name} has failed: {'; '.join(found.trace)}. Correct that, then run the DAG connectors.",
+            f"Connector {name} has failed: {'; '.join(found.trace)}. Correct that, then run the DAG connectors with "
+            f"action restart.",
         )
     elif not found.running:
         tasks = ", ".join(found.tasks) or "none"
         yield Breach(
             Kind.CONNECTOR_NOT_RUNNING,
             name,
-            f"Connector {name} is {found.state}, its tasks: {tasks}. Run the DAG connectors, which resumes it.",
+            f"Connector {name} is {found.state}, its tasks: {tasks}. Run the DAG connectors with action resume.",
         )
 
 

@@ -45,6 +45,17 @@ class ConnectSettings(FileModel):
     urls: tuple[str, ...] = Field(min_length=1, description="REST addresses of the workers, tried in turn.")
     user: str | None = Field(default=None, description="User of the REST interface, where it asks for one.")
     password: Secret | None = Field(default=None, description="Reference to its password.")
+    mend_every_min: float | None = Field(
+        default=2,
+        gt=0,
+        description="Minutes between two looks of the DAG connectors, which mends what is missing, differs or has "
+        "failed; `null`: only on demand.",
+    )
+    max_restarts: int = Field(
+        default=5,
+        ge=0,
+        description="How often a connector that failed is restarted, with pauses that double, before it is given up.",
+    )
 
     _split_urls = field_validator("urls", mode="before")(_split)
 

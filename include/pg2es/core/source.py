@@ -55,7 +55,10 @@ class SourceLimits(FileModel):
         description="Seconds from a commit until Kafka Connect has committed the position behind it.",
     )
     max_retained_wal_mb: int = Field(
-        default=5_120, ge=1, description="MiB of WAL that PostgreSQL keeps for the slot; a full disk stops it."
+        default=5_120,
+        ge=1,
+        description="MiB of WAL that PostgreSQL keeps for the slot; a full disk stops it. "
+        "Backfills wait above four fifths of it.",
     )
     max_dead_letters: int = Field(default=0, ge=0, description="Dead letters that may wait.")
 
@@ -114,6 +117,11 @@ class Source(FileModel):
     def connector(self) -> str:
         """Name of the Debezium connector."""
         return f"pg2es-source-{self.name}"
+
+    @property
+    def pause_backfill_above_bytes(self) -> int:
+        """WAL kept for the slot above which a backfill waits: well before the monitor says that it is too much."""
+        return self.monitor.max_retained_wal_mb * 1024 * 1024 * 4 // 5
 
     @property
     def message_topic(self) -> str:

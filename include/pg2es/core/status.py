@@ -40,12 +40,17 @@ class ConnectorPart:
 
 @dataclass(frozen=True)
 class Slot:
-    """A replication slot: WAL kept for it, and WAL that its reader has not confirmed. `lost`: why it is of no use."""
+    """A replication slot: WAL kept for it, and WAL that its reader has not confirmed. `lost`: why it is of no use.
+
+    `unreserved`: PostgreSQL may remove WAL that it needs any time. `recreated`: why it is not the one that pg2es made.
+    """
 
     active: bool
     retained_bytes: int
     lag_bytes: int
     lost: str | None = None
+    unreserved: bool = False
+    recreated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,8 @@ class PipelineStatus:
     freshness: Delay | None
     indexing: Indexing | None
     runs: dict[str, Run]
+    gap: datetime | None = None
+    """When the stream of the live generation began anew; None once a backfill has gone through."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from pg2es.services.generations import (
 from pg2es.services.plan import apply_in_place, check_unchanged, make_plan
 from pg2es.services.refresh import SLICE_BYTES, Refresher, Slice, Target
 from pg2es.services.sweep import sweep
+from pg2es.services.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,8 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, l
         slicer = _Slicer(session, chunk.blocks)
         refresher = Refresher(session, clients.elasticsearch, Target(index, generation.meta, sql))
         try:
-            result = refresher.copy(slicer.slices(), slicer.learn)
+            throttle = Throttle(session, clients.project.source_of(pipeline))
+            result = refresher.copy(throttle.pace(slicer.slices()), slicer.learn)
         except PermanentError:
             _check_up_to_date(session, pipeline, generation, chunk)  # it may be the cause: a column is gone
             raise
@@ -203,7 +205,7 @@ def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: lis
         _check_same_relations(session, pipeline, chunks)
         check_unchanged(session, pipeline, generation)
     swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
-    return generation.remember(clients.elasticsearch, filled=True), swept
+    return generation.remember(clients.elasticsearch, filled=True, gap=None), swept
 
 
 def finish(

@@ -5,25 +5,34 @@ the source before a sink, a sink's position before the start fence, the fence be
 """
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from pg2es.adapters import indices, kafka
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core import connectors as render
+from pg2es.core.config_diff import describe_changes
 from pg2es.core.errors import CatalogError, ConnectorError, ConnectUnavailable, GenerationError, PermanentError
 from pg2es.core.files import resolve_fields
 from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
+from pg2es.services import positions
 from pg2es.services.clients import Clients, PipelineTables, read_tables
-from pg2es.services.fence import take_fence
 from pg2es.services.generations import Generation, list_generations, live_generation
-from pg2es.services.replication import drop_slot_and_publication, ensure_publication, ensure_slot
+from pg2es.services.locks import locked_source
+from pg2es.services.replication import (
+    create_slot,
+    drop_slot,
+    drop_slot_and_publication,
+    ensure_publication,
+    ensure_slot,
+    find_unpublished,
+)
 from pg2es.services.waiting import wait_for
 
 log = logging.getLogger(__name__)
 
-RUNNING_TIMEOUT_S = 120
 RETENTION_MS = 7 * 24 * 3600 * 1000
 """How long topics keep events: so long may a sink be away. A sink that comes later fails; it does not skip.
 
@@ -31,75 +40,120 @@ Dead letters are kept until they are resolved.
 """
 
 
-def ensure_source(clients: Clients, source: Source) -> None:
-    """Bring publication, slot, topics and the Debezium connector of a source to what the files say.
+def ensure_source(clients: Clients, source: Source, *, mend: bool = False) -> None:
+    """Bring publication, slot, topics and the Debezium connector of a source to what the files say, and start it.
 
-    Raises ConnectorError when Connect refuses the configuration, the connector fails, or the slot is gone while the
-    connector exists: changes since then are lost to the stream, and only a backfill brings them.
+    `mend`: what has failed or was stopped is left to the caller; only what is missing or changes is started. Raises
+    ConnectorError when Connect refuses the configuration or the connector fails, SlotLost when changes are lost to the
+    stream: only a recovery brings them.
     """
-    pipelines = clients.project.pipelines_of(source)
-    if not pipelines:
-        raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
     with clients.session(source) as session:
-        read_identity(session)
-        tables = [read_tables(session, pipeline) for pipeline in pipelines]
-        tables += _tables_of_generations(clients, session, pipelines)
-        captured = render.captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
-        ensure_publication(session, source, [entry.table.name for entry in captured])
-        exists = clients.connect.config(source.connector) is not None
-        ensure_slot(session, source, connector_exists=exists)
-    _ensure_topics(clients, source, [entry.table.name for entry in captured])
-    config = render.source_config(source, captured, _resolved_postgres(clients, source))
-    _deploy(clients, source.connector, config)
+        captured = _prepare_publication(clients, session, source)
+        slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
+    config = _source_config(clients, source, captured)
+    name = source.connector
+    current = clients.connect.config(name)
+    if current is None:
+        log.info("Creating connector %s: %s", name, render.masked(config))
+        positions.create_stopped(clients, name, config)
+    if not slot.created:
+        positions.check_source_position(clients, source, slot)
+    if _is_stopped(clients, name):
+        positions.begin_source(clients, source, slot)
+    _deploy(clients, name, config, mend=mend, begins=current is None)
 
 
-def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> Generation:
+def renew_source(clients: Clients, source: Source) -> None:
+    """Let the stream of a source begin now: a new slot, and its connector, which stays stopped, at the new position.
+
+    What changed before is lost to the stream.
+    """
+    with clients.session(source) as session:
+        captured = _prepare_publication(clients, session, source)
+        if clients.connect.config(source.connector) is None:
+            positions.create_stopped(clients, source.connector, _source_config(clients, source, captured))
+        else:
+            positions.stop(clients, source.connector)
+        drop_slot(session, source)
+        slot = create_slot(session, source)
+    positions.begin_source(clients, source, slot)
+
+
+def ensure_sink(clients: Clients, pipeline: Pipeline, generation: Generation, *, mend: bool = False) -> Generation:
     """Bring the sink of a generation to what it was made from, and return the generation with its start fence.
 
     A generation without a fence has no stream yet: its sink is made STOPPED, the fence is taken, its offsets are set to
-    the end of the topics, and only then it runs. So it is with topics that the sink did not read before. Raises
-    GenerationError when a generation had a sink that is gone:
-    it missed changes, so the generation must be backfilled (`restart_stream` first).
+    the end of the topics, and only then it runs. So it is with topics that the sink did not read before. A sink that is
+    gone is made again while its position is there. Raises GenerationError when that is gone as well: it missed changes,
+    so the generation must be backfilled (`restart_stream` first). `mend` as for `ensure_source`.
     """
     source = clients.project.source_of(pipeline)
     name = sink_connector(generation.index)
     with clients.session(source) as session:
         config = _sink_config(clients, source, pipeline, generation, session)
-        clients.connect.validate(name, config)
         if generation.meta.fence is None:
             return _start_stream(clients, session, generation, config)
-        if clients.connect.config(name) is None:
-            raise GenerationError(
-                f"The sink {name} is gone, so its index misses changes. If it is the live generation, run the DAG "
-                f"backfill_{pipeline.name}: it makes the sink anew and reads every row again."
-            )
-        generation = _add_positions(clients, session, generation, config)
-    _deploy(clients, name, config)
+        begins = clients.connect.config(name) is None
+        if begins:
+            if not positions.sink_positions(clients, generation.index):
+                raise GenerationError(
+                    f"The sink {name} is gone with its position, so its index misses changes. If it is the live "
+                    f"generation, run the DAG backfill_{pipeline.name}: it makes the sink anew and reads every row "
+                    f"again."
+                )
+            log.warning("Sink %s is gone: it is made again and goes on where it ended", name)
+            positions.create_stopped(clients, name, config)
+        if added := positions.missing_positions(clients, generation.index, config):
+            generation = _add_positions(clients, session, generation, added)
+            begins = True
+    _deploy(clients, name, config, mend=mend, begins=begins)
     return generation
 
 
+def renew_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> Generation:
+    """Let the stream of a generation begin at the end of its topics, behind a new fence; its sink stays stopped."""
+    source = clients.project.source_of(pipeline)
+    name = sink_connector(generation.index)
+    with clients.session(source) as session:
+        config = _sink_config(clients, source, pipeline, generation, session)
+        if clients.connect.config(name) is None:
+            positions.create_stopped(clients, name, config)
+        else:
+            positions.stop(clients, name)
+        ends = kafka.end_offsets(clients.kafka, positions.topics_of(config))
+        return positions.begin_sink(clients, session, generation, ends, gap=True)
+
+
 def restart_stream(clients: Clients, generation: Generation) -> Generation:
-    """Forget the stream position of a generation whose sink is gone, so that `ensure_sink` begins a new one."""
-    if clients.connect.config(sink_connector(generation.index)) is not None:
+    """Forget the stream position of a generation whose sink is gone with it, so that `ensure_sink` begins a new one."""
+    if clients.connect.config(sink_connector(generation.index)) or positions.sink_positions(clients, generation.index):
         return generation
     return generation.remember(clients.elasticsearch, fence=None)
 
 
-def deploy(clients: Clients, source: Source) -> list[str]:
-    """Deploy the source's connector and the sinks of all generations that serve or are kept; return their names."""
+def deploy(clients: Clients, source: Source, pipelines: list[Pipeline] | None = None) -> list[str]:
+    """Deploy the source's connector and the sinks of all generations that serve or are kept; return their names.
+
+    `pipelines`: those whose sinks are meant, by default all of the source.
+    """
     ensure_source(clients, source)
     deployed = [source.connector]
-    for pipeline in clients.project.pipelines_of(source):
+    for pipeline in clients.project.pipelines_of(source) if pipelines is None else pipelines:
         live = live_generation(clients.elasticsearch, pipeline)
         if live is None:
             log.info("Pipeline %s has no generation yet: its backfill will make one, and its sink", pipeline.name)
         else:
             ensure_sink(clients, pipeline, live)
             deployed.append(sink_connector(live.index))
-        for generation in list_generations(clients.elasticsearch, pipeline):
-            if generation.meta.keep_until and generation != live:
-                deployed += _deploy_kept(clients, pipeline, generation)
+        for generation in kept_generations(clients, pipeline, live):
+            deployed += _deploy_kept(clients, pipeline, generation)
     return deployed
+
+
+def kept_generations(clients: Clients, pipeline: Pipeline, live: Generation | None) -> list[Generation]:
+    """Return the generations that are kept for a rollback."""
+    found = list_generations(clients.elasticsearch, pipeline)
+    return [generation for generation in found if generation.meta.keep_until and generation != live]
 
 
 def _deploy_kept(clients: Clients, pipeline: Pipeline, generation: Generation) -> list[str]:
@@ -123,6 +177,11 @@ def remove_generation(clients: Clients, index: str) -> None:
 
 def remove(clients: Clients, source: Source) -> list[str]:
     """Remove the source's connector, its sinks, the slot and the publication; indices stay. Return what was removed."""
+    with locked_source(clients, source):
+        return _remove(clients, source)
+
+
+def _remove(clients: Clients, source: Source) -> list[str]:
     aliases = [pipeline.alias for pipeline in clients.project.pipelines_of(source)]
     existing = sorted(clients.connect.list_connectors())
     # By name, not by index: a sink whose index is gone goes as well.
@@ -137,33 +196,39 @@ def remove(clients: Clients, source: Source) -> list[str]:
 
 def remove_connector(clients: Clients, name: str) -> None:
     """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
-    clients.connect.stop(name)
-    _wait_for_state(clients, name, "STOPPED")
+    positions.stop(clients, name)
     clients.connect.reset_offsets(name)
     clients.connect.remove(name)
     wait_for(
         lambda: clients.connect.config(name) is None,
-        timeout_s=RUNNING_TIMEOUT_S,
-        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not gone after {RUNNING_TIMEOUT_S} s."),
+        timeout_s=positions.RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not gone after {positions.RUNNING_TIMEOUT_S} s."),
     )
 
 
-def wait_until_running(clients: Clients, name: str) -> None:
-    """Wait until a connector and its tasks run; ConnectorError with the cause when one fails."""
+def _prepare_publication(clients: Clients, session: Session, source: Source) -> list[render.Captured]:
+    """Return the tables that the source captures, once publication and topics are there for them.
 
-    def running() -> bool:
-        status = clients.connect.status(name)
-        if status and status.failed:
-            raise ConnectorError(f"Connector {name} has failed: {'; '.join(status.trace)}")
-        return status is not None and status.running
-
-    wait_for(
-        running,
-        timeout_s=RUNNING_TIMEOUT_S,
-        on_timeout=lambda: ConnectUnavailable(
-            f"Connector {name} does not run after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
-        ),
-    )
+    A table that a generation is fed from and the publication lacked leaves a gap in that generation, which is written
+    down before the table is added: nobody would know any more.
+    """
+    pipelines = clients.project.pipelines_of(source)
+    if not pipelines:
+        raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
+    read_identity(session)
+    tables = [read_tables(session, pipeline) for pipeline in pipelines]
+    tables += _tables_of_generations(clients, session, pipelines)
+    captured = render.captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
+    names = [entry.table.name for entry in captured]
+    missing = find_unpublished(session, source, names)
+    for pipeline in pipelines if missing else []:
+        live = live_generation(clients.elasticsearch, pipeline)
+        if live and live.meta.fence and {*missing} & {*live.made_from(pipeline).tables}:
+            log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, live.index)
+            live.remember(clients.elasticsearch, gap=datetime.now(UTC))
+    ensure_publication(session, source, names)
+    _ensure_topics(clients, source, names)
+    return captured
 
 
 def _tables_of_generations(clients: Clients, session: Session, pipelines: list[Pipeline]) -> list[PipelineTables]:
@@ -181,80 +246,57 @@ def _tables_of_generations(clients: Clients, session: Session, pipelines: list[P
     return found
 
 
-def _deploy(clients: Clients, name: str, config: render.Config) -> None:
-    current = clients.connect.config(name)
-    if current is None or {**current, "name": name} != {**config, "name": name}:
+def _deploy(clients: Clients, name: str, config: render.Config, *, mend: bool, begins: bool) -> None:
+    """Give a connector its configuration and start it; one that `begins` was stopped, or made, by ourselves."""
+    if changes := describe_changes(clients.connect.config(name) or {}, config):
         clients.connect.validate(name, config)
-        log.info("%s connector %s: %s", "Changing" if current else "Creating", name, render.masked(config))
-        if current:
-            # Tasks of the old configuration end first: nothing that follows may count on what they still send.
-            clients.connect.stop(name)
-            _wait_for_state(clients, name, "STOPPED")
+        log.info("Changing connector %s:\n%s", name, "\n".join(changes))
+        # Tasks of the old configuration end first: nothing that follows may count on what they still send.
+        positions.stop(clients, name)
         clients.connect.update(name, config)
     status = clients.connect.status(name)
-    if status and status.state in ("STOPPED", "PAUSED"):
+    if changes or begins or (not mend and status and status.state in ("STOPPED", "PAUSED")):
         clients.connect.resume(name)
     elif status and status.failed:
+        if mend:
+            return
         clients.connect.restart(name)
-    wait_until_running(clients, name)
+    positions.wait_until_running(clients, name)
+
+
+def _is_stopped(clients: Clients, name: str) -> bool:
+    status = clients.connect.status(name)
+    return status is not None and status.state == "STOPPED"
 
 
 def _start_stream(clients: Clients, session: Session, generation: Generation, config: render.Config) -> Generation:
     name = sink_connector(generation.index)
     if clients.connect.config(name) is not None:  # of a run that was killed before the fence: nothing was written
         remove_connector(clients, name)
-    clients.connect.create(name, config, initial_state="STOPPED")
-    _wait_for_state(clients, name, "STOPPED")
-    fenced = _fix_positions(clients, session, generation, kafka.end_offsets(clients.kafka, _topics(config)))
+    positions.create_stopped(clients, name, config)
+    ends = kafka.end_offsets(clients.kafka, positions.topics_of(config))
+    fenced = positions.begin_sink(clients, session, generation, ends, gap=generation.meta.filled)
     clients.connect.resume(name)
-    wait_until_running(clients, name)
+    positions.wait_until_running(clients, name)
     return fenced
 
 
-def _add_positions(clients: Clients, session: Session, generation: Generation, config: render.Config) -> Generation:
-    """Give a sink, which stays stopped then, its positions in topics or partitions that it did not read so far."""
+def _add_positions(
+    clients: Clients, session: Session, generation: Generation, added: dict[kafka.Partition, int]
+) -> Generation:
+    """Give a sink, which stays stopped then, its positions in topics or partitions that it did not read so far.
+
+    A topic that has grown leaves a gap: its new partitions may hold changes already.
+    """
     name = sink_connector(generation.index)
-    ends = kafka.end_offsets(clients.kafka, _topics(config))
-    known = kafka.committed_offsets(clients.kafka, f"connect-{name}", ends)
-    added = {partition: end for partition, end in ends.items() if partition not in known}
-    if not added:
-        return generation
     log.warning(
         "Sink %s reads %s from now on; what changed there before comes into the index by a backfill",
         name,
-        ", ".join(sorted({topic for topic, _ in added})),
+        ", ".join(f"{topic}-{number}" for topic, number in sorted(added)),
     )
-    clients.connect.stop(name)
-    _wait_for_state(clients, name, "STOPPED")
-    return _fix_positions(clients, session, generation, added)
-
-
-def _fix_positions(
-    clients: Clients, session: Session, generation: Generation, ends: dict[kafka.Partition, int]
-) -> Generation:
-    """Take the start fence, now that the positions are known, and set a stopped sink's offsets to them.
-
-    In this order: a run that is killed in between leaves positions that are missing, and the next one sees that.
-    """
-    fenced = generation.remember(clients.elasticsearch, fence=take_fence(session))
-    clients.connect.alter_offsets(sink_connector(generation.index), render.start_offsets(ends))
-    return fenced
-
-
-def _topics(config: render.Config) -> list[str]:
-    return config["topics"].split(",")
-
-
-def _wait_for_state(clients: Clients, name: str, state: str) -> None:
-    def reached() -> bool:
-        status = clients.connect.status(name)
-        return status is not None and status.state == state and not status.tasks
-
-    wait_for(
-        reached,
-        timeout_s=RUNNING_TIMEOUT_S,
-        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not {state} after {RUNNING_TIMEOUT_S} s."),
-    )
+    positions.stop(clients, name)
+    read = {topic for topic, _ in positions.sink_positions(clients, generation.index)}
+    return positions.begin_sink(clients, session, generation, added, gap=any(topic in read for topic, _ in added))
 
 
 def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
@@ -289,6 +331,10 @@ def _sink_config(
         tables.pipeline, source, platform, generation.index, tables.sql, tables.related, target,
         session.info.server_version,
     )  # fmt: skip
+
+
+def _source_config(clients: Clients, source: Source, captured: list[render.Captured]) -> render.Config:
+    return render.source_config(source, captured, _resolved_postgres(clients, source))
 
 
 def _resolved_postgres(clients: Clients, source: Source) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import ParamSpec, TypeVar
 
+from psycopg.rows import TupleRow
+
 from pg2es.adapters import indices, kafka
 from pg2es.adapters.cluster import read_cluster
 from pg2es.adapters.connect import ConnectCluster
@@ -23,6 +25,7 @@ from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.judgement import BACKFILL, RECONCILE
 from pg2es.core.news import DATABASE
 from pg2es.core.pipeline import Pipeline
+from pg2es.core.positions import source_position
 from pg2es.core.source import Source
 from pg2es.core.sql import monitor as sql
 from pg2es.core.status import Cluster, ConnectorStatus, Counters, PipelineStatus, Run, Slot, SourceStatus, Status
@@ -57,6 +60,7 @@ class _Look:
     brokers: int | None = None
     live: dict[str, str] = field(default_factory=dict)
     """The live generation of each pipeline that has one."""
+    gaps: dict[str, datetime] = field(default_factory=dict)
     slots: dict[str, Slot | None] = field(default_factory=dict)
     """The slot of each source whose database can be seen."""
     sources: dict[str, SourceRace] = field(default_factory=dict)
@@ -123,6 +127,9 @@ class _Look:
             found = self._see(name, indices.live_generation, self.clients.elasticsearch, pipeline.alias)
             if found:
                 self.live[name] = found
+                meta = self._see(name, indices.read_meta, self.clients.elasticsearch, found)
+                if meta and meta.gap:
+                    self.gaps[name] = meta.gap
 
     def _read_runs(self) -> dict[str, dict[str, Run]]:
         found = read_last_reports(self.clients.elasticsearch, [BACKFILL, RECONCILE])
@@ -148,12 +155,25 @@ class _Look:
         with self.clients.session(source) as session, translate_errors(f"Source {source.name}"):
             session.execute(sql.CAREFUL)
             row = session.execute(sql.SLOT, [source.slot]).fetchone()
-            self.slots[source.name] = Slot(row[0], int(row[1] or 0), int(row[2] or 0), row[3]) if row else None
+            self.slots[source.name] = self._judge_slot(source, row) if row else None
             if row and self.brokers and self._runs(source.connector):
                 lsn = write_marker(session)
                 race = SourceRace(source.connector, lsn, Clock(source.monitor.max_lag_s))
                 self.sources[source.name] = race
                 race.sinks = [found for pipeline in self._pipelines_of(source) if (found := self._enter(pipeline))]
+
+    def _judge_slot(self, source: Source, row: TupleRow) -> Slot:
+        """Return the slot. Looked at before the position, its WAL begins before that, unless it is another slot."""
+        active, retained, lag, lost, unreserved, restart, failover = row
+        recreated = None if failover else "it is no failover slot"
+        if failover and restart is not None and source.connector in (self.connectors or {}):
+            position = self._see("Kafka Connect", self._read_position, source)
+            if position is not None and int(restart) > position:
+                recreated = "it begins behind what its connector has read"
+        return Slot(active, int(retained or 0), int(lag or 0), lost, unreserved, recreated)
+
+    def _read_position(self, source: Source) -> int | None:
+        return source_position(self._connect.offsets(source.connector))
 
     def _enter(self, pipeline: Pipeline) -> SinkRace | None:
         """Return the part that the pipeline's live sink has in the race, None when it does not run."""
@@ -212,6 +232,7 @@ class _Look:
             freshness=race.clock.delay if race else None,
             indexing=now.indexing_since(before, index) if now and before and index else None,
             runs=self.runs.get(pipeline.name, {}),
+            gap=self.gaps.get(pipeline.name),
         )
 
     def _read_lag(self, index: str) -> dict[str, int]:

@@ -1,14 +1,18 @@
-"""What killed runs leave: generations that never went live, sinks without an index, scratch indices."""
+"""What killed runs and removed files leave: generations, sinks, scratch indices, slots, publications."""
 
 import logging
 from dataclasses import dataclass
 
 from pg2es.adapters import indices
+from pg2es.adapters.postgres import translate_errors
 from pg2es.core.generation import is_scratch_of, is_sink_of, sink_connector
 from pg2es.core.pipeline import Pipeline
+from pg2es.core.source import Source
+from pg2es.core.sql import catalog
 from pg2es.services.clients import Clients
 from pg2es.services.connectors import remove_connector, remove_generation
 from pg2es.services.generations import list_generations
+from pg2es.services.replication import drop_publication
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,39 @@ def find_orphans(clients: Clients, pipeline: Pipeline) -> Orphans:
         ),
         scratch=tuple(index for index in indices.list_indices(client, alias) if is_scratch_of(alias, index)),
     )
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Slots and publications of pg2es in a source's database that no file names; a slot keeps WAL until it goes."""
+
+    slots: tuple[str, ...]
+    publications: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.slots + self.publications
+
+
+def find_leftovers(clients: Clients, source: Source) -> Leftovers:
+    """Return what nobody reads and no source file names."""
+    sources = clients.project.sources.values()
+    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
+        slots = session.execute(catalog.LEFTOVER_SLOTS, [[one.slot for one in sources]]).fetchall()
+        publications = session.execute(catalog.LEFTOVER_PUBLICATIONS, [[one.publication for one in sources]]).fetchall()
+    return Leftovers(tuple(name for (name,) in slots), tuple(name for (name,) in publications))
+
+
+def remove_leftovers(clients: Clients, source: Source, leftovers: Leftovers) -> None:
+    """Remove them; a slot that somebody reads meanwhile stays."""
+    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
+        for name in leftovers.slots:
+            log.info("Removing slot %s", name)
+            session.execute(catalog.DROP_SLOT, [name])
+        for name in leftovers.publications:
+            log.info("Removing publication %s", name)
+            drop_publication(session, name)
 
 
 def remove_orphans(clients: Clients, orphans: Orphans) -> None:

@@ -25,6 +25,7 @@ from pg2es.core.batches import in_batches
 from pg2es.core.chunks import BlockRange
 from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, IdentityMismatch
 from pg2es.core.generation import Meta
+from pg2es.core.pace import Pace
 from pg2es.core.redaction import redact_reason
 from pg2es.core.sql import protocol
 from pg2es.core.sql.documents import DocumentSql
@@ -116,22 +117,25 @@ class Refresher:
         Raises ElasticsearchUnavailable when a slice was not acknowledged within PATIENCE_S, DocumentSqlError, or
         PostgresUnavailable; whatever was written by then is right and stays.
         """
-        result = CopyResult()
+        result, pace = CopyResult(), Pace(SLICES_WRITTEN)
         waiting: deque[tuple[BlockRange, Slice, list[Future[BulkOutcome]]]] = deque()
         with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="bulk") as writers:
 
             def settle_oldest() -> None:
                 blocks, read, futures = waiting.popleft()
-                outcome = self._settle(blocks, read, futures)
+                outcome = self._settle(blocks, read, futures, pace)
                 result.rows += read.rows
                 result.bytes += read.bytes
                 result.outcome.add(outcome)
 
             for blocks in slices:
+                if pace.pause_s:
+                    log.info("Elasticsearch is behind: the next slice is read in %.1f s", pace.pause_s)
+                    time.sleep(pace.pause_s)
                 read = self.read_blocks(blocks)
                 on_slice(read)
                 waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
-                if len(waiting) > SLICES_WRITTEN:
+                while len(waiting) > pace.waiting:
                     settle_oldest()
             while waiting:
                 settle_oldest()
@@ -155,11 +159,14 @@ class Refresher:
                 total.add(self._until_acknowledged(lambda alien=found.alien: self._read_alien(alien)))  # type: ignore[misc]
         return total
 
-    def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]]) -> BulkOutcome:
+    def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]], pace: Pace) -> BulkOutcome:
         """Wait for the requests of a slice; read and write it again, with a new version, as long as one failed."""
         try:
-            return self._gather(read, [future.result() for future in futures])
+            outcome = self._gather(read, [future.result() for future in futures])
+            pace.went_well()
+            return outcome
         except ElasticsearchUnavailable as error:
+            pace.slow_down()
             log.warning("Blocks %s will be read again: %s", blocks, error)
             return self._until_acknowledged(lambda: self.read_blocks(blocks))
 

@@ -1,11 +1,13 @@
 """Publication and replication slot of a source: where its stream begins in PostgreSQL."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from psycopg import sql
 
-from pg2es.adapters.postgres import Session, translate_errors
-from pg2es.core.errors import ConnectorError
+from pg2es.adapters.postgres import Session, fetch_one, translate_errors
+from pg2es.core.errors import ConnectorError, SlotLost
 from pg2es.core.source import Source
 from pg2es.core.sql import catalog
 from pg2es.services.fence import describe_holders
@@ -14,7 +16,22 @@ from pg2es.services.waiting import wait_for
 log = logging.getLogger(__name__)
 
 SLOT_TIMEOUT_S = 120
-_START_OVER = "Remove the connectors (DAG connectors, action remove) and run the backfills."
+
+
+@dataclass(frozen=True)
+class SlotPosition:
+    """Where a slot stands: its WAL begins at `restart`, and what lies before `confirmed` will not be sent again."""
+
+    restart: int
+    confirmed: int
+    created: bool = False
+
+
+def find_unpublished(session: Session, source: Source, tables: list[str]) -> list[str]:
+    """Return the tables that the publication lacks; all, when there is none."""
+    with translate_errors(f"Publication {source.publication}"):
+        found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
+    return [name for name in tables if found is None or name not in found[2]]
 
 
 def ensure_publication(session: Session, source: Source, tables: list[str]) -> None:
@@ -40,41 +57,42 @@ def ensure_publication(session: Session, source: Source, tables: list[str]) -> N
             session.execute(sql.SQL("ALTER PUBLICATION {} ADD TABLE {}").format(publication, added).as_string())
 
 
-def ensure_slot(session: Session, source: Source, *, connector_exists: bool) -> None:
-    """Create the slot when there is none.
+def ensure_slot(session: Session, source: Source, *, is_streamed: Callable[[], bool]) -> SlotPosition:
+    """Return where the slot stands; create it when there is none and nothing `is_streamed` from it yet.
 
-    Raises ConnectorError when the slot is somebody else's, has lost its WAL, or is gone while its connector exists: a
-    new one would skip silently over the changes in between.
+    Raises ConnectorError when the slot is somebody else's; SlotLost when it is gone, another than the one that pg2es
+    made, or without its WAL while a stream relies on it: a new one would skip silently over the changes in between.
     """
     with translate_errors(f"Slot {source.slot}"):
         found = session.execute(catalog.SLOT, [source.slot]).fetchone()
         if found is None:
-            if connector_exists:
-                raise ConnectorError(
-                    f"Slot {source.slot} is gone while connector {source.connector} exists: changes since then are "
-                    f"lost to the stream. {_START_OVER}"
-                )
-            log.info(
-                "Creating slot %s, once the transactions that write now have ended: %s",
-                source.slot,
-                describe_holders(session),
-            )
-            session.execute(catalog.create_slot(session.info.server_version), [source.slot])
-            return
-        plugin, database, _, wal_status, invalidation = found
+            if is_streamed():
+                raise SlotLost(source.name, source.slot, "is gone while connectors rely on it")
+            return create_slot(session, source)
+        plugin, database, _, wal_status, invalidation, restart, confirmed, failover = found
         if plugin != "pgoutput" or database != session.info.dbname:
             raise ConnectorError(
                 f"Slot {source.slot} belongs to database {database} and plugin {plugin}; choose another `slot`."
             )
         if wal_status == "lost" or invalidation:
-            raise ConnectorError(
-                f"Slot {source.slot} has lost the WAL it needs ({invalidation or wal_status}): changes are lost to the "
-                f"stream. {_START_OVER}"
-            )
+            raise SlotLost(source.name, source.slot, f"has lost the WAL it needs ({invalidation or wal_status})")
+        if not failover:
+            raise SlotLost(source.name, source.slot, "was made anew by somebody else (it is no failover slot)")
+        return SlotPosition(int(restart), int(confirmed))
 
 
-def drop_slot_and_publication(session: Session, source: Source) -> None:
-    """Remove both, once the slot is free; it is no error when they are gone."""
+def create_slot(session: Session, source: Source) -> SlotPosition:
+    """Create the slot; it waits for the transactions that write now."""
+    log.info(
+        "Creating slot %s, once the transactions that write now have ended: %s", source.slot, describe_holders(session)
+    )
+    with translate_errors(f"Slot {source.slot}"):
+        lsn = int(fetch_one(session, catalog.create_slot(session.info.server_version), source.slot)[0])
+    return SlotPosition(lsn, lsn, created=True)
+
+
+def drop_slot(session: Session, source: Source) -> None:
+    """Remove the slot, once it is free; it is no error when it is gone."""
 
     def is_free() -> bool:
         found = session.execute(catalog.SLOT, [source.slot]).fetchone()
@@ -87,4 +105,15 @@ def drop_slot_and_publication(session: Session, source: Source) -> None:
             on_timeout=lambda: ConnectorError(f"Slot {source.slot} is still in use by another process; end it first."),
         )
         session.execute(catalog.DROP_SLOT, [source.slot])
-        session.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(source.publication)).as_string())
+
+
+def drop_slot_and_publication(session: Session, source: Source) -> None:
+    """Remove both, once the slot is free; it is no error when they are gone."""
+    drop_slot(session, source)
+    drop_publication(session, source.publication)
+
+
+def drop_publication(session: Session, name: str) -> None:
+    """Remove a publication; it is no error when it is gone."""
+    with translate_errors(f"Publication {name}"):
+        session.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(name)).as_string())

@@ -58,16 +58,36 @@ FROM pg_publication p WHERE p.pubname = $1"""
 """`(by partition root, all operations, tables)` of a publication; no row when there is none."""
 
 SLOT = """\
-SELECT plugin, database, active, wal_status, invalidation FROM (
-  SELECT plugin, database, active, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS invalidation, slot_name
-  FROM pg_replication_slots s) q WHERE slot_name = $1"""
-"""`(plugin, database, active, wal_status, invalidation)` of a slot; no row when there is none."""
+SELECT plugin, database, active, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS invalidation,
+  restart_lsn - '0/0'::pg_lsn, confirmed_flush_lsn - '0/0'::pg_lsn,
+  coalesce(to_jsonb(s) ->> 'failover', 'true')::boolean
+FROM pg_replication_slots s WHERE slot_name = $1"""
+"""`(plugin, database, active, wal_status, invalidation, restart, confirmed, failover)`; no row when there is none.
 
-CREATE_SLOT_17 = "SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false, true)"
-CREATE_SLOT_15 = "SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false)"
+`failover` is true before PostgreSQL 17, which has no such slots: pg2es makes no slot without, Debezium none with it.
+"""
+
+RETAINED = "SELECT pg_current_wal_lsn() - restart_lsn FROM pg_replication_slots WHERE slot_name = $1"
+"""Bytes of WAL that PostgreSQL keeps for slot `$1`; NULL when it has lost its WAL, no row when there is none."""
+
+LEFTOVER_SLOTS = """\
+SELECT slot_name::text FROM pg_replication_slots
+WHERE database = current_database() AND NOT active AND starts_with(slot_name, 'pg2es_')
+  AND slot_name <> ALL ($1::text[])
+ORDER BY 1"""
+"""Slots of pg2es in this database that nobody reads and that are not among `$1`."""
+
+LEFTOVER_PUBLICATIONS = """\
+SELECT pubname::text FROM pg_publication WHERE starts_with(pubname, 'pg2es_') AND pubname <> ALL ($1::text[])
+ORDER BY 1"""
+"""Publications of pg2es in this database that are not among `$1`."""
+
+_CREATED = "SELECT lsn - '0/0'::pg_lsn FROM pg_create_logical_replication_slot"
+CREATE_SLOT_17 = f"{_CREATED}($1, 'pgoutput', false, false, true)"
+CREATE_SLOT_15 = f"{_CREATED}($1, 'pgoutput', false, false)"
 DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1"
 
 
 def create_slot(server_version: int) -> str:
-    """Creates the slot `$1`; from PostgreSQL 17 on as one that a standby keeps too (`failover`)."""
+    """Creates the slot `$1` and gives its LSN; from PostgreSQL 17 on as one that a standby keeps too (`failover`)."""
     return CREATE_SLOT_17 if server_version >= 170000 else CREATE_SLOT_15

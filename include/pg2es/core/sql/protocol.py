@@ -76,3 +76,6 @@ LANE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es backfill ' || $1::text), $2
 PIPELINE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es pipeline ' || $1::text))"
 """Waits for the right to change which generation of pipeline `$1` is live, or to remove one; the session's end gives it
 back."""
+
+SOURCE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es source ' || $1::text))"
+"""Waits for the right to make and remove the connectors of source `$1`; the session's end gives it back."""

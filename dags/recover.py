@@ -1,0 +1,66 @@
+"""Recover: a source whose replication slot was lost streams again, and its indices get what the stream has missed.
+
+One DAG for each source file. New slot, positions and start fences; then the backfills of the live generations and a
+reconciliation with repair, both waited for. Generations that were kept for a rollback are removed: they miss changes.
+Safe to run again after it failed anywhere, and at any time: it costs a backfill of every pipeline of the source.
+"""
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, XComArg, chain
+
+from pg2es_airflow import recover
+from pg2es_airflow.project import project
+from pg2es_airflow.retries import DEFAULT_ARGS
+
+RECONCILE = {"deep": "none", "repair": True, "max_repair_fraction": 1}
+
+
+def make_dag(source: str) -> DAG:
+    """Return the recovery DAG of a source."""
+    name = {"source": source}
+    with DAG(
+        dag_id=f"recover_{source}",
+        description=f"Let the stream of {source} begin anew and bring what it has missed.",
+        doc_md=__doc__,
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        tags=["pg2es", "connectors", source],
+    ) as dag:
+        stopped = PythonOperator(task_id="stop_streams", python_callable=recover.stop_streams, op_kwargs=name)
+        slot = PythonOperator(task_id="renew_slot", python_callable=recover.renew_slot, op_kwargs=name)
+        begun = PythonOperator(task_id="renew_positions", python_callable=recover.renew_positions, op_kwargs=name)
+        started = PythonOperator(task_id="start_streams", python_callable=recover.start_streams, op_kwargs=name)
+        filled = run_each("backfill", started.output, {})
+        reconciled = run_each("reconcile", started.output, RECONCILE)
+        finished = PythonOperator(
+            task_id="finish", python_callable=recover.finish, op_kwargs={**name, "pipelines": started.output}
+        )
+        chain(stopped, slot, begun, started, *filled, *reconciled, finished)
+    return dag
+
+
+def run_each(job: str, pipelines: XComArg, conf: dict[str, object]) -> tuple[PythonOperator, XComArg]:
+    """Declare the tasks that run a job of each pipeline and wait for it: the first plans, the second does."""
+    planned = PythonOperator(
+        task_id=f"plan_{job}",
+        python_callable=recover.plan_runs,
+        op_kwargs={"job": job, "pipelines": pipelines, "conf": conf},
+    )
+    done = TriggerDagRunOperator.partial(
+        task_id=job,
+        logical_date=None,
+        wait_for_completion=True,
+        deferrable=True,
+        poke_interval=5,
+        reset_dag_run=True,  # a run that failed is run again with this one
+        fail_when_dag_is_paused=True,  # it would wait for ever
+        map_index_template="{{ task.trigger_dag_id }}",
+    ).expand_kwargs(planned.output)
+    return planned, done.output
+
+
+for _source in project().sources:
+    globals()[f"recover_{_source}"] = make_dag(_source)

@@ -1,0 +1,107 @@
+"""A table `parts` that is streamed into an index, what the monitor sees of it, and ways to harm its slot."""
+
+from collections.abc import Callable
+
+import psycopg
+
+from pg2es.core.breaches import Breach, Kind
+from pg2es.core.generation import sink_connector
+from pg2es.core.judgement import judge
+from pg2es.core.status import ConnectorStatus
+from pg2es.services.barrier import pass_barrier
+from pg2es.services.clients import Clients
+from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.monitor import look
+from pg2es.services.waiting import wait_for
+from tests.integration.batch import check_equal, run_backfill
+from tests.support import Database, ProjectFolder, connect
+
+ROWS = 100
+
+
+class Streamed:
+    """Pipeline `parts`, filled and streamed."""
+
+    def __init__(self, folder: ProjectFolder, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+        database.execute(
+            "CREATE TABLE public.parts (id bigint PRIMARY KEY, number text)",
+            f"INSERT INTO public.parts SELECT n, n::text FROM generate_series(1, {ROWS}) n",
+        )
+        self.pipeline = folder.add_pipeline("parts", "public.parts")
+        self.source = folder.source_model()
+        run_backfill(self.clients, self.pipeline)
+
+    @property
+    def clients(self) -> Clients:
+        """Clients for the files as they are now."""
+        return self.folder.clients()
+
+    @property
+    def live(self) -> Generation:
+        """The generation that searches find."""
+        return require_live_generation(self.clients.elasticsearch, self.pipeline)
+
+    @property
+    def sink(self) -> str:
+        """The sink of the live generation."""
+        return sink_connector(self.live.index)
+
+    def change(self, number: str) -> None:
+        """Change every row."""
+        self.database.execute(f"UPDATE public.parts SET number = '{number}'")
+
+    def check_equal(self) -> None:
+        """Fail unless the stream goes through and every document equals its row."""
+        pass_barrier(self.clients, self.pipeline, self.live)
+        check_equal(self.clients, self.pipeline, ROWS)
+
+    def breaches(self) -> dict[Kind, Breach]:
+        """Return what is wrong."""
+        return {found.kind: found for found in judge(self.clients.project, look(self.clients))}
+
+    def status(self, name: str) -> ConnectorStatus | None:
+        """Return the state of a connector."""
+        return self.clients.connect.status(name)
+
+    def wait_until(self, check: Callable[[], object], timeout_s: float = 90) -> None:
+        """Wait for a condition."""
+        wait_for(check, timeout_s=timeout_s, on_timeout=lambda: AssertionError(f"{look(self.clients)}"))
+
+    def wait_until_failed(self, name: str) -> None:
+        """Wait until a task of a connector has failed."""
+        self.wait_until(lambda: (found := self.status(name)) is not None and found.failed)
+
+    def wait_until_stopped(self, name: str) -> None:
+        """Wait until a connector has no tasks."""
+        self.wait_until(lambda: (found := self.status(name)) is not None and not found.tasks)
+
+    def slots(self) -> list[tuple[str, bool]]:
+        """Return name and `failover` of the slots of the database."""
+        return [
+            (name, failover)
+            for name, failover in self.database.fetch(
+                "SELECT slot_name, failover FROM pg_replication_slots WHERE database = current_database()"
+            )
+        ]
+
+    def drop_slot(self, *then: str) -> None:
+        """End whoever reads the slot and drop it before anybody comes back, then run statements at once."""
+        with connect(self.database.name, superuser=True) as session:
+
+            def drop() -> bool:
+                try:
+                    session.execute(
+                        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+                        " WHERE slot_name = %s AND active",
+                        [self.source.slot],
+                    )
+                    session.execute("SELECT pg_drop_replication_slot(%s)", [self.source.slot])
+                except psycopg.errors.ObjectInUse:
+                    return False
+                return True
+
+            self.wait_until(drop)
+            for statement in then:
+                session.execute(statement.encode())

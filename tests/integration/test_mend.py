@@ -1,0 +1,228 @@
+"""What the scheduled look at the connectors mends, what it leaves alone, and what it says."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __all__
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourceType,
+)
+
+from pg2es.adapters import kafka
+from pg2es.cli.main import main
+from pg2es.core.breaches import Kind
+from pg2es.core.errors import ConnectorError
+from pg2es.core.restarts import Tries
+from pg2es.core.steering import Steering
+from pg2es.services import recover, steering
+from pg2es.services.connectors import remove_connector
+from pg2es.services.mend import Mended, mend
+from pg2es.services.orphans import Leftovers, find_leftovers, remove_leftovers
+from pg2es.services.steering import steer
+from tests.integration.batch import run_backfill
+from tests.integration.streamed import Streamed
+from tests.support import Database, ProjectFolder
+
+
+@pytest.fixture(scope="module")
+def streamed(module_folder: tuple[ProjectFolder, Database]) -> Streamed:
+    return Streamed(*module_folder)
+
+
+def look(streamed: Streamed, tries: dict[str, Tries] | None = None, now: float = 1000) -> Mended:
+    return mend(streamed.clients, streamed.folder.source_model(), tries or {}, now)
+
+
+def test_nothing_to_do(streamed: Streamed) -> None:
+    assert str(look(streamed)) == "Nothing to do."
+
+
+def test_a_source_that_was_never_deployed_is_left_alone(streamed_folder: ProjectFolder, database: Database) -> None:
+    database.execute("CREATE TABLE public.parts (id bigint PRIMARY KEY)")
+    streamed_folder.add_pipeline("parts", "public.parts")
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    found = mend(clients, source, {}, 0)
+    assert (found.deployed, found.done, found.problems) == (False, [], [])
+    assert found.notes == ["It is not deployed; the first backfill of a pipeline does that."]
+    assert clients.connect.config(source.connector) is None
+
+
+def test_connectors_that_somebody_removed_go_on_where_they_ended(streamed: Streamed) -> None:
+    clients, names = streamed.clients, [streamed.source.connector, streamed.sink]
+    for name in names:
+        clients.connect.remove(name)
+    streamed.wait_until(lambda: not {*names} & {*clients.connect.list_connectors()})
+    streamed.change("while they were away")
+    fence = streamed.live.meta.fence
+    found = look(streamed)
+    assert (found.done, found.problems) == ([f"Made {name}." for name in names], [])
+    streamed.check_equal()  # without a backfill
+    assert streamed.live.meta.fence == fence
+    assert streamed.breaches() == {}
+
+
+def test_a_sink_that_is_gone_with_its_position_takes_a_backfill(streamed: Streamed) -> None:
+    remove_connector(streamed.clients, streamed.sink)
+    found = look(streamed)
+    assert found.done == []
+    [problem] = found.problems
+    assert f"{streamed.sink} is gone with its position" in problem
+    assert "run the DAG backfill_parts" in problem
+    streamed.change("while the sink was away")
+    run_backfill(streamed.clients, streamed.pipeline)
+    streamed.check_equal()
+
+
+def test_another_configuration_is_changed_back_and_told(streamed: Streamed) -> None:
+    clients = streamed.clients
+    config = clients.connect.config(streamed.sink) or {}
+    clients.connect.update(streamed.sink, config | {"batch.roots": "17", "postgres.password": "hunter2"})
+    found = look(streamed)
+    assert found.done == [f"Changed {streamed.sink}: batch.roots: 17 → 2000; postgres.password: *** → ***"]
+    assert clients.connect.config(streamed.sink) == config
+
+
+def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed, capsys: pytest.CaptureFixture[str]) -> None:
+    clients, source = streamed.clients, streamed.source
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", str(streamed.folder.folder), "connectors", "pause", source.name, "--pipeline", "parts"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.replace("\n", " ").strip() == f"pause: {streamed.sink}"
+    streamed.wait_until(lambda: (found := streamed.status(streamed.sink)) is not None and found.state == "PAUSED")
+    assert steer(clients, source, None, Steering.STOP) == [source.connector, streamed.sink]
+    streamed.wait_until_stopped(source.connector)
+    streamed.wait_until_stopped(streamed.sink)
+    found = look(streamed)
+    assert (found.done, found.problems) == ([], [])
+    assert found.notes == [
+        f"{name} is STOPPED: somebody wished it, so it stays." for name in (source.connector, streamed.sink)
+    ]
+    assert steer(clients, source, None, Steering.RESUME) == [source.connector, streamed.sink]
+    streamed.check_equal()
+    assert steer(clients, source, streamed.pipeline, Steering.RESTART) == [streamed.sink]
+    streamed.check_equal()
+
+
+def test_a_sink_that_fails_again_and_again_is_given_up(streamed: Streamed) -> None:
+    clients, topic = streamed.clients, streamed.source.topic_of("public.parts")
+    steer(clients, streamed.source, streamed.pipeline, Steering.STOP)
+    streamed.wait_until_stopped(streamed.sink)
+    before = kafka.end_offsets(clients.kafka, [topic])
+    streamed.change("lost in Kafka")
+    ends = before
+    while sum(ends.values()) < sum(before.values()) + 100:
+        streamed.wait_until(lambda: kafka.end_offsets(clients.kafka, [topic]) != ends)  # noqa: B023
+        ends = kafka.end_offsets(clients.kafka, [topic])
+    gone = [TopicPartition(name, number, end) for (name, number), end in ends.items()]
+    for future in clients.kafka.delete_records(gone).values():
+        future.result()
+    steer(clients, streamed.source, streamed.pipeline, Steering.RESUME)
+    streamed.wait_until_failed(streamed.sink)
+
+    tries: dict[str, Tries] = {}
+    said: list[str] = []
+    for now in (1000, 1060, 1120, 1360, 1840, 2800, 2860):
+        found = look(streamed, tries, now)
+        tries = found.tries
+        said.append(str(found))
+        streamed.wait_until_failed(streamed.sink)
+    restarted = [f"Restarted what has failed of {streamed.sink}, try {n} of 5." for n in (1, 2, 3, 4, 5)]
+    assert said[0] == restarted[0]
+    assert said[1].startswith(f"{streamed.sink} has failed; its next restart is due at 00:18:40 UTC.")
+    assert said[2:6] == restarted[1:]
+    assert said[6].startswith(f"Gave up on {streamed.sink}: it failed again after 5 restarts. Correct the cause")
+    assert "OffsetOutOfRangeException" in said[6]
+    assert len(said[6].splitlines()) > 2
+    assert Kind.CONNECTOR_FAILED in streamed.breaches()
+
+    recover.reset_pipeline(clients, streamed.pipeline)
+    run_backfill(clients, streamed.pipeline)
+    streamed.check_equal()
+    healthy = look(streamed, tries, 3000)
+    assert healthy.tries[streamed.sink].running_since == 3000
+    assert look(streamed, healthy.tries, 3900).tries == {}
+
+
+def test_a_topic_that_has_grown(streamed: Streamed) -> None:
+    clients, topic = streamed.clients, streamed.source.topic_of("public.parts")
+    for future in clients.kafka.create_partitions([NewPartitions(topic, 4)]).values():
+        future.result()
+    streamed.wait_until(lambda: len(kafka.end_offsets(clients.kafka, [topic])) == 4)
+    found = look(streamed)
+    assert (found.problems, found.notes) == ([], [])
+    assert Kind.GAP in streamed.breaches()
+    run_backfill(streamed.clients, streamed.pipeline)
+    streamed.change("in four partitions")
+    streamed.check_equal()
+    assert streamed.breaches() == {}
+
+
+def test_a_table_that_fell_out_of_the_publication(streamed: Streamed) -> None:
+    streamed.database.execute(
+        "CREATE TABLE public.other (id bigint PRIMARY KEY)",
+        f"ALTER PUBLICATION {streamed.source.publication} SET TABLE public.other",
+        "UPDATE public.parts SET number = 'unpublished'",
+    )
+    assert look(streamed).problems == []
+    assert Kind.GAP in streamed.breaches()
+    run_backfill(streamed.clients, streamed.pipeline)
+    streamed.check_equal()
+    assert streamed.breaches() == {}
+
+
+def test_what_has_to_hold_across_both_connectors(streamed: Streamed) -> None:
+    clients, topic, index = streamed.clients, streamed.source.topic_of("public.parts"), streamed.live.index
+    streamed.folder.change(f"sources/{streamed.source.name}.yaml", topic_partitions=7)
+    _set_topic(clients.kafka, topic, {"cleanup.policy": "compact", "retention.ms": "3600000"})
+    clients.elasticsearch.indices.put_settings(index=index, settings={"index.gc_deletes": "60s"})
+    notes = look(streamed).notes
+    assert len(notes) == 4, notes
+    partitions, policy, retention, deletes = notes
+    there = len(kafka.end_offsets(clients.kafka, [topic]))
+    assert partitions.startswith(f"Topic {topic} has {there} partitions, files ask for 7 (topic_partitions")
+    assert policy.startswith(f"Topic {topic} is compacted, which drops events")
+    assert retention.startswith(f"Topic {topic} keeps events for 1.0 h")
+    assert deletes.startswith(f"Index {index} forgets deletes after 60 s (index.gc_deletes)")
+    streamed.folder.change(f"sources/{streamed.source.name}.yaml", topic_partitions=3)
+    _set_topic(clients.kafka, topic, {"cleanup.policy": "delete", "retention.ms": "604800000"})
+    clients.elasticsearch.indices.put_settings(index=index, settings={"index.gc_deletes": "1h"})
+    assert look(streamed).notes == []
+
+
+def test_leftover_slots_and_publications(streamed: Streamed) -> None:
+    clients, source, old = streamed.clients, streamed.source, f"pg2es_{streamed.source.name}_old"
+    streamed.database.execute(
+        f"SELECT pg_create_logical_replication_slot('{old}', 'pgoutput')",
+        f"SELECT pg_create_logical_replication_slot('x{old}', 'pgoutput')",
+        f"CREATE PUBLICATION {old} FOR TABLE public.parts",
+        f"CREATE PUBLICATION x{old} FOR TABLE public.parts",
+    )
+    found = find_leftovers(clients, source)
+    assert found == Leftovers((old,), (old,))
+    assert look(streamed).problems == []
+    assert find_leftovers(clients, source) == found  # nothing goes unasked
+    remove_leftovers(clients, source, found)
+    assert find_leftovers(clients, source).names == ()
+    assert sorted(name for name, _ in streamed.slots()) == [source.slot, f"x{old}"]
+    streamed.database.execute(f"SELECT pg_drop_replication_slot('x{old}')")
+    streamed.check_equal()
+
+
+def test_removing_the_sinks_of_a_pipeline_leaves_its_source(streamed: Streamed) -> None:
+    clients, source = streamed.clients, streamed.source
+    sink = streamed.sink
+    assert steering.remove_sinks(clients, source, streamed.pipeline) == [sink]
+    assert steering.find_connectors(clients, source, None) == [source.connector]
+    with pytest.raises(ConnectorError, match="There is no connector of pipeline parts"):
+        steer(clients, source, streamed.pipeline, Steering.PAUSE)
+
+
+def _set_topic(admin: Any, topic: str, values: dict[str, str]) -> None:
+    entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()

@@ -1,0 +1,141 @@
+"""A slot that is lost, or made anew by somebody: Debezium stops, the monitor says so for as long as it is so, nothing
+is skipped over, and a recovery brings what the stream has missed."""
+
+import pytest
+
+from pg2es.core.breaches import Kind
+from pg2es.core.errors import SlotLost
+from pg2es.core.positions import source_position
+from pg2es.services import connectors, recover
+from pg2es.services.mend import mend
+from tests.integration.batch import run_backfill
+from tests.integration.streamed import Streamed
+from tests.support import Database, ProjectFolder
+
+
+@pytest.fixture(scope="module")
+def streamed(module_folder: tuple[ProjectFolder, Database]) -> Streamed:
+    return Streamed(*module_folder)
+
+
+def check_lost(streamed: Streamed, kind: Kind, sentence: str) -> None:
+    """Fail unless the breach is there, and neither deploying nor mending lets the stream go on."""
+    source, clients = streamed.source, streamed.clients
+    assert sentence in streamed.breaches()[kind].sentence
+    for _ in range(2):
+        with pytest.raises(SlotLost, match=f"lost to the stream. Run the DAG recover_{source.name}"):
+            connectors.deploy(clients, source)
+    [problem] = mend(clients, source, {}, 0).problems
+    assert f"recover_{source.name}" in problem
+    assert kind in streamed.breaches()
+
+
+def recover_and_check(streamed: Streamed) -> None:
+    """Recover, and fail unless nothing is wrong then and every document equals its row."""
+    old_fence = streamed.live.meta.fence
+    assert recover.reset_source(streamed.clients, streamed.source) == ["parts"]
+    assert list(streamed.breaches()) == [Kind.GAP]  # until a backfill has gone through
+    assert int(streamed.live.meta.fence or 0) > int(old_fence or 0)
+    streamed.change("after the slot")
+    run_backfill(streamed.clients, streamed.pipeline)
+    streamed.check_equal()
+    assert streamed.breaches() == {}
+    assert streamed.slots() == [(streamed.source.slot, True)]
+
+
+def test_a_slot_is_a_failover_slot_and_stays_one(streamed: Streamed) -> None:
+    streamed.change("1")
+    streamed.check_equal()
+    assert streamed.slots() == [(streamed.source.slot, True)]
+    assert streamed.breaches() == {}
+
+
+def test_a_source_never_starts_without_a_position(streamed: Streamed) -> None:
+    """Debezium makes a missing slot anew if it has none."""
+    source, clients = streamed.source, streamed.clients
+    clients.connect.stop(source.connector)
+    streamed.wait_until_stopped(source.connector)
+    clients.connect.reset_offsets(source.connector)
+    with clients.session(source) as session:
+        connectors.ensure_source(clients, source)
+        [confirmed] = session.execute(
+            "SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", [source.slot]
+        ).fetchone() or [0]
+    assert (source_position(clients.connect.offsets(source.connector)) or 0) >= int(confirmed) > 0
+    streamed.change("2")
+    streamed.check_equal()
+
+
+def test_a_slot_dropped_while_its_connector_is_stopped(streamed: Streamed) -> None:
+    source, clients = streamed.source, streamed.clients
+    clients.connect.stop(source.connector)
+    streamed.wait_until_stopped(source.connector)
+    streamed.drop_slot()
+    streamed.change("unseen")
+    clients.connect.resume(source.connector)
+    streamed.wait_until_failed(source.connector)
+    assert streamed.slots() == []  # nobody made it anew
+    check_lost(streamed, Kind.SLOT_MISSING, "is gone")
+    recover_and_check(streamed)
+
+
+def test_a_slot_dropped_under_its_running_connector(streamed: Streamed) -> None:
+    source = streamed.source
+    streamed.drop_slot()
+    streamed.change("unseen, too")
+    assert Kind.SLOT_MISSING in streamed.breaches()  # at the next look, whatever Debezium does
+    streamed.wait_until_failed(source.connector)
+    streamed.clients.connect.restart(source.connector)
+    streamed.wait_until_failed(source.connector)
+    assert streamed.slots() == []
+    check_lost(streamed, Kind.SLOT_MISSING, "is gone")
+    recover_and_check(streamed)
+
+
+def test_a_slot_made_anew_by_somebody(streamed: Streamed) -> None:
+    slot = streamed.source.slot
+    streamed.drop_slot(
+        "UPDATE public.parts SET number = 'between'",
+        f"SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput', false, false, true)",
+    )
+    streamed.wait_until_failed(streamed.source.connector)
+    check_lost(streamed, Kind.SLOT_RECREATED, "made anew (it begins behind what its connector has read)")
+    recover_and_check(streamed)
+
+
+def test_a_slot_made_anew_by_debezium_is_told_after_it_has_gone_on(streamed: Streamed) -> None:
+    """Somebody has taken the position away, too, so that Debezium takes a new slot for the first one."""
+    source, clients = streamed.source, streamed.clients
+    clients.connect.stop(source.connector)
+    streamed.wait_until_stopped(source.connector)
+    streamed.drop_slot("UPDATE public.parts SET number = 'between, too'")
+    clients.connect.reset_offsets(source.connector)
+    clients.connect.resume(source.connector)
+    streamed.wait_until(lambda: source_position(clients.connect.offsets(source.connector)))
+    assert streamed.slots() == [(source.slot, False)]
+    check_lost(streamed, Kind.SLOT_RECREATED, "made anew (it is no failover slot)")
+    recover_and_check(streamed)
+
+
+def test_the_position_of_a_pipeline_is_reset(streamed: Streamed) -> None:
+    clients = streamed.clients
+    clients.connect.stop(streamed.sink)
+    streamed.wait_until_stopped(streamed.sink)
+    streamed.change("never read")
+    assert recover.reset_pipeline(clients, streamed.pipeline) == ["parts"]
+    assert list(streamed.breaches()) == [Kind.GAP]
+    run_backfill(clients, streamed.pipeline)
+    streamed.check_equal()
+    assert streamed.breaches() == {}
+
+
+def test_a_recovery_may_end_after_each_step_and_begin_again(streamed: Streamed) -> None:
+    clients, source = streamed.clients, streamed.source
+    streamed.drop_slot()
+    steps = [recover.stop_streams, recover.renew_slot, recover.renew_positions, recover.start_streams]
+    for last in range(1, len(steps)):
+        for step in steps[:last]:
+            step(clients, source)
+        assert Kind.GAP in streamed.breaches()
+        streamed.change(f"while it stands still {last}")
+    recover_and_check(streamed)

@@ -1,0 +1,43 @@
+"""A backfill waits while PostgreSQL keeps too much WAL for the slot, and goes on when the stream has caught up."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pg2es.core.steering import Steering
+from pg2es.services.steering import steer
+from pg2es.services.throttle import Throttle
+from tests.integration.batch import copy_all
+from tests.integration.streamed import ROWS, Streamed
+from tests.support import Database, ProjectFolder
+
+
+def test_a_backfill_waits_for_the_stream(
+    streamed_folder: ProjectFolder, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pg2es.services.throttle")
+    streamed = Streamed(streamed_folder, database)
+    streamed_folder.change(f"sources/{streamed.source.name}.yaml", monitor={"max_retained_wal_mb": 1})
+    clients, source = streamed.clients, streamed_folder.source_model()
+    steer(clients, source, None, Steering.STOP)
+    streamed.wait_until_stopped(source.connector)
+    database.execute(
+        "CREATE TABLE public.noise AS SELECT n, repeat(n::text, 100) AS text FROM generate_series(1, 10000) n"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(copy_all, clients, streamed.pipeline)
+        streamed.wait_until(lambda: "a backfill pauses above 0 MiB" in caplog.text)
+        assert not copying.done()
+        steer(clients, source, None, Steering.RESUME)
+        # PostgreSQL notes where it can begin again as time goes by, or at a checkpoint.
+        database.execute_as_superuser("CHECKPOINT")
+        results = copying.result(timeout=120)
+    assert sum(result.rows for result in results) == ROWS
+    assert "is below the limit again" in caplog.text
+    streamed.check_equal()
+
+
+def test_a_backfill_does_not_wait_for_a_slot_that_is_gone(streamed_folder: ProjectFolder, database: Database) -> None:
+    with streamed_folder.clients().session(streamed_folder.source_model()) as session:
+        assert list(Throttle(session, streamed_folder.source_model()).pace([1, 2])) == [1, 2]
