@@ -9,9 +9,7 @@ from pg2es.core.metrics import MEANINGS, Metric, measure
 from pg2es.core.project import Project
 from pg2es.core.status import ConnectorStatus, Counters, Delay, Indexing, Run, Slot
 from tests.support import CHECKOUT
-from tests.unit.test_judgement import HEALTHY, PIPELINE, SINK, SOURCE, project
-
-__all__ = ["project"]
+from tests.unit.looks import HEALTHY, PIPELINE, SINK, SOURCE
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 BREACH = Breach(Kind.DRIFT, "orders", "Three differ.")
