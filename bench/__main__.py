@@ -6,6 +6,7 @@ import sys
 
 from bench.backfill import measure_memory, measure_speed
 from bench.drift import measure_drift
+from bench.outages import measure_outages
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.reindex import measure_reindex
 from bench.results import save
@@ -16,6 +17,7 @@ MEASUREMENTS = {
     "backfill": measure_speed,
     "memory": measure_memory,
     "drift": measure_drift,
+    "outages": measure_outages,
     "reconcile": measure_reconcile,
     "reconcile_memory": measure_reconcile_memory,
     "reindex": measure_reindex,

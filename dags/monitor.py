@@ -2,7 +2,8 @@
 
 Each thing that is wrong fails a task that is named after it, such as `sink_stalled orders`, with a sentence that says
 what to do; limits are in the files (`monitor:`). A marker that is written into PostgreSQL has to become searchable in
-time, so a stream that stands still while everything says that it runs is found within two minutes.
+time, so a stream that stands still while everything says that it runs is found within two minutes. Those whom
+`platform.yaml` names (`monitor.notify`) are told when a thing begins to be wrong, and when it is over.
 """
 
 from datetime import timedelta
@@ -11,7 +12,10 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 
 from pg2es_airflow import monitor
+from pg2es_airflow.project import project
 from pg2es_airflow.retries import DEFAULT_ARGS
+
+_notify = project().platform.monitor.notify
 
 with DAG(
     dag_id="monitor",
@@ -29,3 +33,9 @@ with DAG(
         python_callable=monitor.breach,
         map_index_template="{{ task.op_kwargs['kind'] }} {{ task.op_kwargs['about'] }}",
     ).expand(op_kwargs=seen.output)
+    if _notify:
+        PythonOperator(
+            task_id="notify",
+            python_callable=monitor.notify,
+            op_kwargs={"breaches": seen.output, "connections": list(_notify)},
+        )

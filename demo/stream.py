@@ -11,6 +11,7 @@ from pg2es.adapters import kafka
 from pg2es.adapters.elasticsearch import Client, translate_errors
 from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
+from pg2es.services.barrier import count_behind
 from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 
@@ -28,8 +29,7 @@ def count_records_behind(clients: Clients, pipeline: Pipeline) -> int:
     if config is None:
         raise DemoError(f"There is no sink {sink}; its backfill should have made it.")
     ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
-    committed = kafka.committed_offsets(clients.kafka, f"connect-{sink}")
-    return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+    return sum(count_behind(clients.kafka, sink, ends).values())
 
 
 def measure_latency_s(connection: psycopg.Connection, client: Client, alias: str, times: int = 5) -> float:

@@ -20,5 +20,7 @@ rest.advertised.host.name=$HOSTNAME
 rest.advertised.port=8083
 END
 
-export KAFKA_OPTS="-Djava.security.auth.login.config=$PWD/jaas.conf"
+# Prometheus scrapes the worker's MBeans at port 9404, which is not published.
+agent="-javaagent:/opt/pg2es/jmx_prometheus_javaagent.jar=9404:/opt/pg2es/jmx-exporter.yml"
+export KAFKA_OPTS="$agent -Djava.security.auth.login.config=$PWD/jaas.conf"
 exec /opt/kafka/bin/connect-distributed.sh worker.properties

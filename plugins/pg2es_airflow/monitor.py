@@ -1,24 +1,36 @@
 """Tasks of the monitor DAG."""
 
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
 
-from pg2es_airflow.project import clients
+from pg2es_airflow.project import clients, project
+
+if TYPE_CHECKING:
+    from pg2es.core.breaches import Breach
+    from pg2es_airflow.notifications import Tone
 
 log = logging.getLogger(__name__)
 
 COUNTERS = "counters"
+TOLD = "told"
 
 
 def look() -> list[dict[str, str]]:
-    """Look at everything and return the breaches. The counters are pushed for the next run, whose rates begin there."""
+    """Look at everything, emit it as metrics of Airflow, keep it for the console, and return the breaches.
+
+    The counters are pushed for the next run, whose rates begin there.
+    """
     from dataclasses import asdict
 
     from pg2es.core.judgement import judge
+    from pg2es.core.metrics import measure
     from pg2es.core.status import Counters
     from pg2es.services.history import write_sample
     from pg2es.services.monitor import look
+    from pg2es_airflow.metrics import emit
 
     task = get_current_context()["ti"]
     kept = task.xcom_pull(task_ids=task.task_id, key=COUNTERS, map_indexes=-1, include_prior_dates=True)
@@ -28,6 +40,7 @@ def look() -> list[dict[str, str]]:
         task.xcom_push(key=COUNTERS, value=asdict(seen.counters))
     log.info("%s", seen)
     breaches = judge(servers.project, seen)
+    emit(measure(servers.project, seen, breaches))
     write_sample(servers, seen, breaches)
     return [found.to_json() for found in breaches]
 
@@ -37,3 +50,40 @@ def breach(kind: str, about: str, sentence: str) -> None:
     from pg2es.core.errors import LimitBreached
 
     raise LimitBreached(f"{kind} {about}: {sentence}")
+
+
+def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
+    """Tell each connection what is wrong and what is over that it was not told yet.
+
+    What each was told is pushed for the next run, which tells those again that could not be told now: then
+    NotificationFailed is raised.
+    """
+    from pg2es.core.breaches import Breach
+    from pg2es.core.errors import NotificationFailed
+    from pg2es.core.news import find_news
+
+    task = get_current_context()["ti"]
+    kept = task.xcom_pull(task_ids=task.task_id, key=TOLD, map_indexes=-1, include_prior_dates=True) or {}
+    told = {connection: kept.get(connection, []) for connection in connections}
+    now = [Breach.from_json(found) for found in breaches]
+    problems = []
+    for connection in connections:
+        news = find_news(project(), map(Breach.from_json, told[connection]), now)
+        try:
+            _tell(connection, "", news.begun, "failure")
+            _tell(connection, "over: ", news.over, "success")
+        except NotificationFailed as error:
+            problems.append(str(error))
+        else:
+            told[connection] = [breach.to_json() for breach in news.open]
+    task.xcom_push(key=TOLD, value=told)
+    if problems:
+        raise NotificationFailed(" ".join(problems))
+
+
+def _tell(connection: str, what: str, breaches: "Sequence[Breach]", tone: "Tone") -> None:
+    from pg2es_airflow.notifications import send
+
+    if breaches:
+        names = ", ".join(breach.name for breach in breaches)
+        send(connection, f"pg2es: {what}{names}", "\n".join(map(str, breaches)), tone)

@@ -33,7 +33,7 @@ class ConnectWorker(Service):
     @property
     @override
     def ports(self) -> tuple[str, ...]:
-        return (self.port, f"{self.port}_jmx")
+        return (self.port, f"{self.port}_jmx", f"{self.port}_metrics")
 
     @override
     def prepare(self) -> None:
@@ -49,6 +49,7 @@ class ConnectWorker(Service):
     def command(self) -> Sequence[str | Path]:
         jmx = self.config.ports[f"{self.port}_jmx"]
         options = [
+            self._agent,
             f"-Djava.security.auth.login.config={self.folder / 'jaas.conf'}",
             f"-Dcom.sun.management.jmxremote.port={jmx}",
             f"-Dcom.sun.management.jmxremote.rmi.port={jmx}",
@@ -59,6 +60,13 @@ class ConnectWorker(Service):
         ]
         properties = self.folder / "worker.properties"
         return build_java_command(self.config.memory["connect"], self.main_class, properties, options=options)
+
+    @property
+    def _agent(self) -> str:
+        """The option that lets Prometheus scrape the worker's MBeans."""
+        address = f"{HOST}:{self.config.ports[f'{self.port}_metrics']}"
+        jar = artifacts.require("jmx-exporter/jmx_prometheus_javaagent.jar")
+        return f"-javaagent:{jar}={address}:{artifacts.FILES / 'jmx-exporter.yml'}"
 
     @override
     def variables(self) -> Mapping[str, str]:

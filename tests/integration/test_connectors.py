@@ -64,7 +64,8 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     )
     generation = _deploy_all(streamed_folder, pipeline)
     sink = sink_connector(generation.index)
-    assert kafka.committed_offsets(clients.kafka, f"connect-{sink}") == kafka.end_offsets(clients.kafka, [topic])
+    ends = kafka.end_offsets(clients.kafka, [topic])
+    assert kafka.committed_offsets(clients.kafka, f"connect-{sink}", ends) == ends
     database.execute("INSERT INTO public.notes VALUES (100, 'late')")
     pass_barrier(clients, pipeline, generation)
     assert indices.count_documents(clients.elasticsearch, generation.index) == 1

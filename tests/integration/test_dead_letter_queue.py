@@ -44,7 +44,7 @@ class Topic:
         return open_queue(self.access, self.admin, self.name, self.name)
 
     def committed(self) -> dict[int, int]:
-        found = kafka.committed_offsets(self.admin, self.name)
+        found = kafka.committed_offsets(self.admin, self.name, [(self.name, number) for number in range(PARTITIONS)])
         return {partition: offset for (_, partition), offset in found.items()}
 
     def forget_commits(self) -> None:

@@ -93,7 +93,8 @@ def kept(sink: SinkHarness) -> tuple[int, int]:
 
 def committed(sink: SinkHarness) -> int:
     source = sink.folder.source_model()
-    return kafka.committed_offsets(sink.clients.kafka, source.replay_group)[source.dead_letter_topic, 0]
+    place = (source.dead_letter_topic, 0)
+    return kafka.committed_offsets(sink.clients.kafka, source.replay_group, [place])[place]
 
 
 def test_poison_stays_until_its_cause_is_corrected(orders: SinkHarness) -> None:

@@ -30,6 +30,8 @@ COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 ONE_SHOT = {"airflow-init", "elasticsearch-users"}
+WATCHING = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
+"""Started on demand; the native stack has none of them."""
 AIRFLOW_PROCESSES = [name for name, kind in KINDS.items() if issubclass(kind, AirflowProcess)]
 DOCKERFILES = sorted((CHECKOUT / "compose").glob("*/Dockerfile"))
 # What differs between processes on one machine and containers on a network of their own.
@@ -101,12 +103,13 @@ def test_it_is_what_the_compose_specification_allows() -> None:
 
 
 def test_the_same_servers_run(native: dict[str, Service]) -> None:
-    assert SERVICES.keys() - ONE_SHOT == {name for name, service in native.items() if not service.on_demand}
+    assert SERVICES.keys() - ONE_SHOT - WATCHING == {name for name, service in native.items() if not service.on_demand}
 
 
 def test_published_ports_are_those_of_the_native_stack(config: StackConfig, native: dict[str, Service]) -> None:
-    inner = {"kafka_controller", "elasticsearch_transport", "connect_1_jmx", "connect_2_jmx"}
-    for name in SERVICES.keys() - ONE_SHOT:
+    inner = {"kafka_controller", "elasticsearch_transport"}
+    inner |= {key for key in config.ports if key.endswith(("_jmx", "_metrics"))}
+    for name in SERVICES.keys() - ONE_SHOT - WATCHING:
         wanted = {config.ports[key] for key in native[name].ports if key not in inner}
         assert get_published_ports(name) == wanted, name
 
@@ -161,8 +164,8 @@ def test_env_example_names_every_variable_and_no_other() -> None:
     offered = read_env_file(CHECKOUT / ".env.example").keys()
 
     assert used == offered
-    # The image of Kafka brings an id for its cluster.
-    assert offered == GENERATORS.keys() - {"KAFKA_CLUSTER_ID"}
+    # The image of Kafka brings an id for its cluster; natively nobody scrapes.
+    assert offered - {"PG2ES_METRICS_PASSWORD", "GRAFANA_PASSWORD"} == GENERATORS.keys() - {"KAFKA_CLUSTER_ID"}
 
 
 def test_a_variable_without_a_value_is_an_error() -> None:
@@ -242,7 +245,7 @@ def test_workers_are_configured_from_the_native_files() -> None:
     dockerfile = (CHECKOUT / "compose/connect/Dockerfile").read_text()
     script = (CHECKOUT / "compose/connect/start.sh").read_text()
 
-    for name in DistributedWorker.files:
+    for name in (*DistributedWorker.files, "jmx-exporter.yml"):
         assert f"stack/files/{name}" in dockerfile
         assert f"/opt/pg2es/{name}" in script
 

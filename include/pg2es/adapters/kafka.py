@@ -1,6 +1,6 @@
 """Kafka: topics and offsets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ from typing import Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Producer,
@@ -39,14 +38,14 @@ class KafkaAccess:
     bootstrap: str
     properties: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def admin(self) -> AdminClient:
+    def admin(self) -> "Admin":
         """Return a client for topics and offsets."""
-        return AdminClient(self._client())
+        return Admin(self)
 
     def consumer(self, group: str) -> Consumer:
         """Return a consumer that commits what it is told to, and tells the end of a partition."""
         return Consumer(
-            self._client()
+            self.properties_of_clients()
             | {
                 "group.id": group,
                 "enable.auto.commit": False,
@@ -57,10 +56,19 @@ class KafkaAccess:
 
     def producer(self) -> Producer:
         """Return a producer whose records are acknowledged by every replica in sync."""
-        return Producer(self._client() | {"acks": "all", "enable.idempotence": True, "linger.ms": 0})
+        return Producer(self.properties_of_clients() | {"acks": "all", "enable.idempotence": True, "linger.ms": 0})
 
-    def _client(self) -> dict[str, Any]:
+    def properties_of_clients(self) -> dict[str, Any]:
+        """Return what every client has."""
         return {"bootstrap.servers": self.bootstrap, "log_level": 0, **self.properties}
+
+
+class Admin(AdminClient):
+    """The client for topics and offsets, which knows how it was made."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        super().__init__(access.properties_of_clients())
+        self.access = access
 
 
 @contextmanager
@@ -131,11 +139,19 @@ def list_topics(admin: AdminClient) -> set[str]:
         return set(admin.list_topics(timeout=TIMEOUT_S).topics)
 
 
-def committed_offsets(admin: AdminClient, group: str) -> dict[Partition, int]:
-    """Return the offsets that a consumer group has committed."""
+def committed_offsets(admin: Admin, group: str, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    """Return the offsets that a consumer group has committed, of these partitions as far as there are any.
+
+    Asked by a consumer made for it, which does not join the group: once the group's coordinator has died, the admin
+    client never gets an answer to this question again, or ends the whole process (librdkafka issue 4605).
+    """
+    wanted = [TopicPartition(topic, number) for topic, number in partitions]
     with translate_errors(f"reading the offsets of group {group}"):
-        future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
-        found = future.result(TIMEOUT_S).topic_partitions or []
+        consumer = admin.access.consumer(group)
+        try:
+            found = consumer.committed(wanted, timeout=TIMEOUT_S)
+        finally:
+            consumer.close()
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
 

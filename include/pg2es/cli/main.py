@@ -223,6 +223,21 @@ def watch(context: typer.Context) -> None:
     raise typer.Exit(FOUND)
 
 
+@app.command()
+def export(
+    context: typer.Context,
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where Prometheus scrapes.")] = "127.0.0.1:9408",
+    every: Annotated[float, typer.Option(min=5, help="Seconds from the beginning of a look to the next.")] = 30,
+) -> None:
+    """Serve what the monitor sees to Prometheus, at /metrics.
+
+    Beyond this machine it asks for PG2ES_METRICS_USER and PG2ES_METRICS_PASSWORD (or PG2ES_METRICS_PASSWORD_FILE).
+    """
+    from pg2es.cli.export import export
+
+    export(load(context.obj), listen=listen, every_s=every)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and end the process with its status."""
     try:

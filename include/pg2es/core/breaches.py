@@ -37,9 +37,19 @@ class Breach:
     about: str
     sentence: str
 
+    @property
+    def name(self) -> str:
+        """What and about whom, in two words: the same as long as it lasts, while figures in the sentence change."""
+        return f"{self.kind} {self.about}"
+
     def to_json(self) -> dict[str, str]:
         """Return the breach as objects of JSON."""
         return {"kind": self.kind.value, "about": self.about, "sentence": self.sentence}
 
+    @classmethod
+    def from_json(cls, values: dict[str, str]) -> "Breach":
+        """Return a breach that was kept as JSON."""
+        return cls(Kind(values["kind"]), values["about"], values["sentence"])
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.about}: {self.sentence}"
+        return f"{self.name}: {self.sentence}"

@@ -166,6 +166,8 @@ def sink_config(
         "consumer.override.max.poll.records": "2000",
         # A position that Kafka no longer has is a loss: the task fails and says so instead of skipping it.
         "consumer.override.auto.offset.reset": "none",
+        # A task's consumer that died with its worker keeps its partitions for so long; Kafka's own value is 45 s.
+        "consumer.override.session.timeout.ms": "10000",
         **CONVERTERS,
     }
     if target.ca_certificate:

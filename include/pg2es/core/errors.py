@@ -22,7 +22,8 @@
         ├── UnreadableRecord      a dead letter's record names no root
         ├── SmokeTestFailed       a query of the pipeline file finds less than it should
         ├── DriftFound            the two sides differ
-        └── LimitBreached         the monitor saw that something is wrong
+        ├── LimitBreached         the monitor saw that something is wrong
+        └── NotificationFailed    the monitor could not tell a service what is wrong
 
 The message of each is one sentence or two: what is wrong, where, and what to do. Only the callers at the very outside
 (the Airflow glue, the CLI, the retry loop of a refresh) decide what to try again.
@@ -160,3 +161,7 @@ class SmokeTestFailed(PermanentError):
 
 class LimitBreached(PermanentError):
     """The monitor saw that something is wrong."""
+
+
+class NotificationFailed(PermanentError):
+    """The monitor could not tell a service what is wrong; it tells it with its next run."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pg2es.core.breaches import Breach, Kind
 from pg2es.core.pipeline import Pipeline
-from pg2es.core.platform import PlatformLimits
+from pg2es.core.platform import PlatformMonitor
 from pg2es.core.project import Project
 from pg2es.core.reconciliation import Outcome
 from pg2es.core.source import Source
@@ -44,7 +44,7 @@ def _judge_workers(status: Status) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _judge_cluster(limits: PlatformLimits, status: Status) -> Iterator[Breach]:
+def _judge_cluster(limits: PlatformMonitor, status: Status) -> Iterator[Breach]:
     cluster = status.elasticsearch
     if cluster is None:
         return

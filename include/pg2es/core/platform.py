@@ -49,8 +49,8 @@ class ConnectSettings(FileModel):
     _split_urls = field_validator("urls", mode="before")(_split)
 
 
-class PlatformLimits(FileModel):
-    """Beyond which figures of the clusters the monitor says that something is wrong."""
+class PlatformMonitor(FileModel):
+    """Beyond which figures of the clusters the monitor says that something is wrong, and whom it tells what is."""
 
     max_heap_percent: int = Field(default=90, ge=1, le=100, description="Heap that a node of Elasticsearch uses.")
     max_rejections: int = Field(
@@ -61,6 +61,11 @@ class PlatformLimits(FileModel):
     keep_days: int = Field(
         default=14, ge=1, le=3650, description="Days for which the console's charts keep the figures of each look."
     )
+    notify: tuple[str, ...] = Field(
+        default=(),
+        description="Airflow connections of type `apprise` (mail, Slack, webhooks, …) that the DAG monitor tells when "
+        "something begins to be wrong, and when it is over.",
+    )
 
 
 class Platform(FileModel):
@@ -69,6 +74,7 @@ class Platform(FileModel):
     elasticsearch: ElasticsearchSettings
     kafka: KafkaSettings
     connect: ConnectSettings
-    monitor: PlatformLimits = Field(
-        default_factory=PlatformLimits, description="Beyond which figures of the clusters something is wrong."
+    monitor: PlatformMonitor = Field(
+        default_factory=PlatformMonitor,
+        description="Beyond which figures of the clusters something is wrong, and who is told what is.",
     )

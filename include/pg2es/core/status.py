@@ -116,11 +116,12 @@ class Counters:
 
 @dataclass(frozen=True)
 class Run:
-    """When a batch job of a pipeline last reported, and how it ended."""
+    """When a batch job of a pipeline last reported, and how it ended; `counts`: the documents of each kind of drift."""
 
     at: datetime
     outcome: str | None
     text: str
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ in requests of their own and may come later (tests/integration/test_barrier.py m
 import logging
 import uuid
 
-from confluent_kafka.admin import AdminClient
-
 from pg2es.adapters import indices, kafka
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
@@ -66,9 +64,9 @@ def is_in_kafka(connect: ConnectCluster, connector: str, lsn: int) -> bool:
     return any(entry["offset"].get("lsn", 0) >= lsn for entry in connect.offsets(connector))
 
 
-def count_behind(admin: AdminClient, sink: str, ends: dict[kafka.Partition, int]) -> dict[kafka.Partition, int]:
+def count_behind(admin: kafka.Admin, sink: str, ends: dict[kafka.Partition, int]) -> dict[kafka.Partition, int]:
     """Return by partition how many records before `ends` a sink has not committed."""
-    committed = kafka.committed_offsets(admin, f"connect-{sink}")
+    committed = kafka.committed_offsets(admin, f"connect-{sink}", ends)
     return {partition: max(0, end - committed.get(partition, 0)) for partition, end in ends.items()}
 
 

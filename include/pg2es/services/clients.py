@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
-
 from pg2es.adapters.catalog import read_table
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client
-from pg2es.adapters.kafka import KafkaAccess
+from pg2es.adapters.kafka import Admin, KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
 from pg2es.core.errors import ConfigError
 from pg2es.core.files import resolve_fields
@@ -78,7 +76,7 @@ class Clients:
         return KafkaAccess(values["bootstrap"], values["properties"])
 
     @cached_property
-    def kafka(self) -> AdminClient:
+    def kafka(self) -> Admin:
         """The client for topics and offsets."""
         return self.kafka_access.admin()
 

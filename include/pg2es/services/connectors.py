@@ -214,8 +214,8 @@ def _start_stream(clients: Clients, session: Session, generation: Generation, co
 def _add_positions(clients: Clients, session: Session, generation: Generation, config: render.Config) -> Generation:
     """Give a sink, which stays stopped then, its positions in topics or partitions that it did not read so far."""
     name = sink_connector(generation.index)
-    known = kafka.committed_offsets(clients.kafka, f"connect-{name}")
     ends = kafka.end_offsets(clients.kafka, _topics(config))
+    known = kafka.committed_offsets(clients.kafka, f"connect-{name}", ends)
     added = {partition: end for partition, end in ends.items() if partition not in known}
     if not added:
         return generation

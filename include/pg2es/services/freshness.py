@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from confluent_kafka.admin import AdminClient
-
 from pg2es.adapters import cluster, indices, kafka
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client
@@ -75,7 +73,7 @@ class SourceRace:
 class Course:
     """Follows markers through Kafka Connect, Kafka and Elasticsearch."""
 
-    def __init__(self, connect: ConnectCluster, admin: AdminClient, client: Client) -> None:
+    def __init__(self, connect: ConnectCluster, admin: kafka.Admin, client: Client) -> None:
         self._connect = connect
         self._admin = admin
         self._client = client.options(request_timeout=cluster.TIMEOUT_S)

@@ -21,6 +21,7 @@ from pg2es.core.breaches import Breach, Kind
 from pg2es.core.errors import Pg2esError, TransientError
 from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.judgement import BACKFILL, RECONCILE
+from pg2es.core.news import DATABASE
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.core.sql import monitor as sql
@@ -127,7 +128,12 @@ class _Look:
         found = read_last_reports(self.clients.elasticsearch, [BACKFILL, RECONCILE])
         return {
             pipeline: {
-                kind: Run(datetime.fromisoformat(report["at"]), report["outcome"], report["text"])
+                kind: Run(
+                    at=datetime.fromisoformat(report["at"]),
+                    outcome=report["outcome"],
+                    text=report["text"],
+                    counts=report.get("details", {}).get("counts", {}),
+                )
                 for kind, report in reports.items()
             }
             for pipeline, reports in found.items()
@@ -136,7 +142,7 @@ class _Look:
     def _write_markers(self) -> None:
         """Look at the slots, and write a marker where source and servers are there to bring it through."""
         for source in self.clients.project.sources.values():
-            self._see(f"PostgreSQL of {source.name}", self._read_slot, source)
+            self._see(DATABASE + source.name, self._read_slot, source)
 
     def _read_slot(self, source: Source) -> None:
         with self.clients.session(source) as session, translate_errors(f"Source {source.name}"):
@@ -184,8 +190,8 @@ class _Look:
         topic, admin = source.dead_letter_topic, self.clients.kafka
         if topic not in kafka.list_topics(admin):
             return 0  # nothing was deployed yet
-        first, committed = kafka.first_offsets(admin, [topic]), kafka.committed_offsets(admin, source.replay_group)
-        ends = kafka.end_offsets(admin, [topic])
+        first, ends = kafka.first_offsets(admin, [topic]), kafka.end_offsets(admin, [topic])
+        committed = kafka.committed_offsets(admin, source.replay_group, ends)
         return sum(end - max(first[place], min(committed.get(place, 0), end)) for place, end in ends.items())
 
     def _show_pipeline(self, pipeline: Pipeline, now: Counters | None, before: Counters | None) -> PipelineStatus:

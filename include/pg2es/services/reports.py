@@ -64,8 +64,9 @@ def read_last_report(client: Elasticsearch, kind: str, pipeline: str) -> dict[st
 
 
 def read_last_reports(client: Elasticsearch, kinds: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the newest report of each pipeline and kind, by these, without its details; in one request."""
-    newest = {"top_hits": {"size": 1, "sort": [{"at": "desc"}], "_source": {"excludes": ["details"]}}}
+    """Return the newest report of each pipeline and kind, by these, of its details the counts; in one request."""
+    source = ["at", "outcome", "text", "details.counts"]
+    newest = {"top_hits": {"size": 1, "sort": [{"at": "desc"}], "_source": source}}
     by_kind = {"terms": {"field": "kind", "size": len(kinds)}, "aggs": {"newest": newest}}
     with translate_errors("reading the reports"):
         found = client.search(
