@@ -62,7 +62,7 @@ def measure_outages() -> dict[str, Result]:
 def lose_worker(ground: Ground, connector: str) -> float:
     """Kill the worker that runs a connector; return the seconds until another one does and everything is searchable."""
     stack = Stack()
-    [address] = ground.clients.connect.workers_of(connector)
+    [address] = _workers_of(ground, connector)
     worker = next(name for name in _WORKERS if address.endswith(f":{load_config().ports[name.replace('-', '_')]}"))
     started = time.monotonic()
     stack.kill(worker)
@@ -195,6 +195,11 @@ def writing(ground: Ground) -> Iterator[Changes]:
 def _is_taken_over(ground: Ground, connector: str, killed: str) -> bool:
     try:
         status = ground.clients.connect.status(connector)
-        return status is not None and status.running and killed not in ground.clients.connect.workers_of(connector)
+        return status is not None and status.running and killed not in _workers_of(ground, connector)
     except TransientError:  # the workers that are left divide the work anew
         return False
+
+
+def _workers_of(ground: Ground, connector: str) -> set[str]:
+    """Return the addresses, `host:port`, of the workers that run a connector's tasks."""
+    return {part.worker for part in ground.clients.connect.read_parts(connector) if part.task is not None}
