@@ -46,10 +46,6 @@ class ConnectCluster:
             ConnectorPart(part.get("id"), part["state"], part.get("worker_id", ""), part.get("trace")) for part in parts
         ]
 
-    def workers_of(self, name: str) -> set[str]:
-        """Return the addresses, `host:port`, of the workers that run a connector's tasks, as far as they are known."""
-        return {part.worker for part in self.read_parts(name) if part.task is not None}
-
     def list_statuses(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
         """Return status and configuration of every connector, in one request."""
         found = self._call("GET", "/connectors?expand=status&expand=info")
