@@ -19,7 +19,7 @@ TOLD = "told"
 
 
 def look() -> list[dict[str, str]]:
-    """Look at everything, emit it as metrics of Airflow, and return the breaches.
+    """Look at everything, emit it as metrics of Airflow, keep it for the console, and return the breaches.
 
     The counters are pushed for the next run, whose rates begin there.
     """

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,15 +13,9 @@ from pg2es.core.history import Size, to_samples
 from pg2es.core.project import Project
 from pg2es.core.status import Status
 from pg2es_airflow.console.shapes import Health, shape_overview, shape_pipeline, shape_report
-from tests.unit.looks import AT, HEALTHY, PIPELINE, SINK, make_project
+from tests.unit.looks import AT, HEALTHY, PIPELINE, SINK
 
 NOW = AT + timedelta(seconds=40)
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder: Path = tmp_path_factory.mktemp("include")
-    return make_project(folder)
 
 
 def keep(project: Project, status: Status, *breaches: Breach) -> dict[str, Any]:

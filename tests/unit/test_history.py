@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -10,13 +9,7 @@ from pg2es.core.breaches import Breach, Kind
 from pg2es.core.history import FIGURES, Size, Subject, find_outdated, index_body, index_of, interval_s, to_samples
 from pg2es.core.project import Project
 from pg2es.core.status import Counters, Delay, Indexing
-from tests.unit.looks import HEALTHY, PIPELINE, SINK, make_project
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder: Path = tmp_path_factory.mktemp("include")
-    return make_project(folder)
+from tests.unit.looks import HEALTHY, PIPELINE, SINK
 
 
 def test_a_look_becomes_a_document_for_itself_and_one_for_each_source_and_pipeline(project: Project) -> None:

@@ -21,13 +21,7 @@ from pg2es.core.status import (
     Slot,
     SourceStatus,
 )
-from tests.unit.looks import AT, FAILED, HEALTHY, MIB, PAUSED, PIPELINE, RUNNING, SINK, SOURCE, make_project
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Source `shop`, pipeline `orders`; the limits are the defaults."""
-    return make_project(tmp_path_factory.mktemp("include"))
+from tests.unit.looks import AT, FAILED, HEALTHY, MIB, PAUSED, PIPELINE, RUNNING, SINK, SOURCE
 
 
 def test_a_healthy_look(project: Project) -> None:

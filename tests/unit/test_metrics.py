@@ -10,9 +10,6 @@ from pg2es.core.project import Project
 from pg2es.core.status import ConnectorStatus, Counters, Delay, Indexing, Run, Slot
 from tests.support import CHECKOUT
 from tests.unit.looks import HEALTHY, PIPELINE, SINK, SOURCE
-from tests.unit.test_judgement import project
-
-__all__ = ["project"]
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 BREACH = Breach(Kind.DRIFT, "orders", "Three differ.")

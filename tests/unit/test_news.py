@@ -8,9 +8,6 @@ from pg2es.core.breaches import Breach, Kind
 from pg2es.core.news import News, find_news
 from pg2es.core.project import Project
 from tests.unit.looks import SINK
-from tests.unit.test_judgement import project
-
-__all__ = ["project"]
 
 STALLED = Breach(Kind.SINK_STALLED, "orders", "A change has waited 45 s in vain.")
 LETTERS = Breach(Kind.DEAD_LETTERS, "shop", "One dead letter is open.")

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from pg2es.core.breaches import Breach
+from pg2es.core.news import DATABASE
 from pg2es.core.project import Project
 from pg2es.core.source import Source
 from pg2es.core.status import Delay, PipelineStatus, SourceStatus, Status
@@ -132,7 +133,7 @@ def names_concerning(project: Project, pipeline: str, sinks: Iterable[str]) -> s
 
 
 def _names_of(source: Source) -> set[str]:
-    return {source.name, source.connector, f"PostgreSQL of {source.name}"}
+    return {source.name, source.connector, DATABASE + source.name}
 
 
 def _figures_of_source(source: SourceStatus) -> dict[str, Any]:

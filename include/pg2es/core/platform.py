@@ -69,13 +69,13 @@ class PlatformMonitor(FileModel):
         ge=0,
         description="Bulk requests that a node of Elasticsearch refuses between two looks. They are sent again.",
     )
+    keep_days: int = Field(
+        default=14, ge=1, le=3650, description="Days for which the console's charts keep the figures of each look."
+    )
     notify: tuple[str, ...] = Field(
         default=(),
         description="Airflow connections of type `apprise` (mail, Slack, webhooks, …) that the DAG monitor tells when "
         "something begins to be wrong, and when it is over.",
-    )
-    keep_days: int = Field(
-        default=14, ge=1, le=3650, description="Days for which the console's charts keep the figures of each look."
     )
 
 
