@@ -5,8 +5,9 @@ import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Variable, get_current_context
+from airflow.sdk import get_current_context
 
+from pg2es_airflow.memory import keep, recall
 from pg2es_airflow.notes import write_run_note
 from pg2es_airflow.project import clients, project
 
@@ -85,7 +86,7 @@ def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeli
         case _:
             names = _remove_orphans(servers, source)
     if action in (Action.DEPLOY, Action.RESTART):
-        Variable.set(_tries_key(source), {}, serialize_json=True)
+        keep(_tries_of(source), {})
     return f"{source.name}, {action.value}: {', '.join(names) or 'nothing to do'}{after}"
 
 
@@ -97,12 +98,12 @@ def _mend(servers: "Clients", source: "Source") -> str:
 
     if _runs(f"recover_{source.name}"):
         return f"{source.name}: the DAG recover_{source.name} runs, so nothing is touched."
-    kept: dict[str, Any] = Variable.get(_tries_key(source), default={}, deserialize_json=True)
+    kept: dict[str, Any] = recall(_tries_of(source), {})
     tries = {name: Tries.from_json(values) for name, values in kept.items()}
     found = mend(servers, source, tries, time.time())
     left = {name: values.to_json() for name, values in found.tries.items()}
     if left != kept:
-        Variable.set(_tries_key(source), left, serialize_json=True)
+        keep(_tries_of(source), left)
     if found.deployed:
         found.notes += _name_orphans(servers, source)
     text = f"{source.name}: {found}"
@@ -147,6 +148,6 @@ def _runs(dag_id: str) -> bool:
     return bool(get_current_context()["ti"].get_dr_count(dag_id=dag_id, states=["running", "queued"]))
 
 
-def _tries_key(source: "Source") -> str:
-    """Return the Airflow variable that keeps, from one run to the next, how often connectors were restarted."""
-    return f"pg2es_restarts_{source.name}"
+def _tries_of(source: "Source") -> str:
+    """Return under which name is kept how often the connectors of a source were restarted."""
+    return f"restarts_{source.name}"

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from airflow.sdk import get_current_context
-
+from pg2es_airflow.memory import keep, recall
 from pg2es_airflow.project import clients, project
 
 if TYPE_CHECKING:
@@ -14,14 +13,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COUNTERS = "counters"
-TOLD = "told"
+COUNTERS = "monitor_counters"
+TOLD = "monitor_told"
 
 
 def look() -> list[dict[str, str]]:
     """Look at everything, emit it as metrics of Airflow, keep it for the console, and return the breaches.
 
-    The counters are pushed for the next run, whose rates begin there.
+    The counters are kept for the next run, whose rates begin there.
     """
     from dataclasses import asdict
 
@@ -32,12 +31,11 @@ def look() -> list[dict[str, str]]:
     from pg2es.services.monitor import look
     from pg2es_airflow.metrics import emit
 
-    task = get_current_context()["ti"]
-    kept = task.xcom_pull(task_ids=task.task_id, key=COUNTERS, map_indexes=-1, include_prior_dates=True)
+    kept = recall(COUNTERS)
     servers = clients()
     seen = look(servers, Counters.from_json(kept) if kept else None)
     if seen.counters:
-        task.xcom_push(key=COUNTERS, value=asdict(seen.counters))
+        keep(COUNTERS, asdict(seen.counters))
     log.info("%s", seen)
     breaches = judge(servers.project, seen)
     emit(measure(servers.project, seen, breaches))
@@ -55,15 +53,14 @@ def breach(kind: str, about: str, sentence: str) -> None:
 def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
     """Tell each connection what is wrong and what is over that it was not told yet.
 
-    What each was told is pushed for the next run, which tells those again that could not be told now: then
+    What each was told is kept for the next run, which tells those again that could not be told now: then
     NotificationFailed is raised.
     """
     from pg2es.core.breaches import Breach
     from pg2es.core.errors import NotificationFailed
     from pg2es.core.news import find_news
 
-    task = get_current_context()["ti"]
-    kept = task.xcom_pull(task_ids=task.task_id, key=TOLD, map_indexes=-1, include_prior_dates=True) or {}
+    kept = recall(TOLD, {})
     told = {connection: kept.get(connection, []) for connection in connections}
     now = [Breach.from_json(found) for found in breaches]
     problems = []
@@ -76,7 +73,8 @@ def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
             problems.append(str(error))
         else:
             told[connection] = [breach.to_json() for breach in news.open]
-    task.xcom_push(key=TOLD, value=told)
+    if told != kept:
+        keep(TOLD, told)
     if problems:
         raise NotificationFailed(" ".join(problems))
 

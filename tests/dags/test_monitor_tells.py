@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,12 +34,16 @@ class Monitor:
         self._dag = dag
         self._patch = patch
 
-    def run(self, **variables: str) -> dict[str, str]:
-        """Run it with other PG2ES_* variables, and return the states of its tasks by their names."""
+    def run(self, *, triggered: bool = False, **variables: str) -> dict[str, str]:
+        """Run it with other PG2ES_* variables, and return the states of its tasks by their names.
+
+        A run that somebody `triggered` has no logical date.
+        """
+        dates: dict[str, Any] = {"logical_date": None, "run_after": datetime.now(UTC)} if triggered else {}
         with self._patch.context() as patch:
             for name, value in variables.items():
                 patch.setenv(f"PG2ES_{name}", value)
-            tasks = self._dag.test().get_task_instances()
+            tasks = self._dag.test(**dates).get_task_instances()
         return {task.rendered_map_index or task.task_id: str(task.state) for task in tasks}
 
 
@@ -66,7 +71,7 @@ def test_somebody_is_told_when_a_breach_begins_and_when_it_is_over(
     assert monitor.run() == {"look": "success", "notify": "success", "breach": "skipped"}
     assert webhook.take() == []
 
-    assert monitor.run(CONNECT_URLS=NOWHERE) == {"look": "success", "notify": "success", DOWN: "failed"}
+    assert monitor.run(triggered=True, CONNECT_URLS=NOWHERE) == {"look": "success", "notify": "success", DOWN: "failed"}
     [(kind, title, text)] = webhook.take()
     assert (kind, title) == ("failure", f"pg2es: {DOWN}")
     assert text.startswith(f"{DOWN}: No Kafka Connect worker could answer")
