@@ -184,7 +184,8 @@ def list_committed_offsets(admin: Admin, group: str) -> dict[Partition, int]:
     Asked by an admin client of its own: see `committed_offsets`.
     """
     with translate_errors(f"listing the offsets of group {group}"):
-        asked = admin.access.admin().list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        fresh = admin.access.admin()  # by a name of its own: it answers nothing once it is forgotten
+        asked = fresh.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
         found = asked[group].result(TIMEOUT_S).topic_partitions or []
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
