@@ -118,7 +118,11 @@ class SinkHarness:
     @property
     def topics(self) -> list[str]:
         source = self.folder.source_model()
-        return [*(source.topic_of(table) for table in self.pipeline.tables), source.dead_letter_topic]
+        return [
+            *(source.topic_of(table) for table in self.pipeline.tables),
+            *source.refresh_topics(self.pipeline.name),
+            source.dead_letter_topic,
+        ]
 
     @property
     def config(self) -> render.Config:
@@ -135,6 +139,7 @@ class SinkHarness:
             elasticsearch_user=found["sink_user"],
             elasticsearch_password=platform.elasticsearch.sink_password,
             ca_certificate=found["ca_certificate"],
+            kafka_bootstrap=self.clients.kafka_access.bootstrap,
         )
         with self.clients.session(source) as session:
             tables = read_tables(session, self.generation.made_from(self.pipeline))

@@ -45,6 +45,11 @@ class ConnectSettings(FileModel):
     urls: tuple[str, ...] = Field(min_length=1, description="REST addresses of the workers, tried in turn.")
     user: str | None = Field(default=None, description="User of the REST interface, where it asks for one.")
     password: Secret | None = Field(default=None, description="Reference to its password.")
+    producer_properties: dict[str, str] = Field(
+        default_factory=dict,
+        description="Settings of Kafka's Java producer (security.protocol, sasl.jaas.config, …) for the sinks, which write "
+        "to the refresh topics. Secrets stand here as references, which the workers resolve.",
+    )
 
     _split_urls = field_validator("urls", mode="before")(_split)
 

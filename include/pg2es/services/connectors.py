@@ -48,7 +48,7 @@ def ensure_source(clients: Clients, source: Source) -> None:
         ensure_publication(session, source, [entry.table.name for entry in captured])
         exists = clients.connect.config(source.connector) is not None
         ensure_slot(session, source, connector_exists=exists)
-    _ensure_topics(clients, source, [entry.table.name for entry in captured])
+    _ensure_topics(clients, source, [entry.table.name for entry in captured], pipelines)
     config = render.source_config(source, captured, _resolved_postgres(clients, source))
     _deploy(clients, source.connector, config)
 
@@ -257,8 +257,11 @@ def _wait_for_state(clients: Clients, name: str, state: str) -> None:
     )
 
 
-def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
+def _ensure_topics(clients: Clients, source: Source, tables: list[str], pipelines: list[Pipeline]) -> None:
     topics = {source.topic_of(table): source.topic_partitions for table in tables}
+    topics |= {
+        topic: source.topic_partitions for pipeline in pipelines for topic in source.refresh_topics(pipeline.name)
+    }
     topics |= {source.message_topic: 1, source.dead_letter_topic: 1, f"__debezium-heartbeat.{source.topic_prefix}": 1}
     created = kafka.ensure_topics(
         clients.kafka, topics, clients.project.platform.kafka.replication_factor, RETENTION_MS
@@ -284,6 +287,7 @@ def _sink_config(
         elasticsearch_user=elasticsearch["sink_user"],
         elasticsearch_password=platform.elasticsearch.sink_password,
         ca_certificate=elasticsearch["ca_certificate"],
+        kafka_bootstrap=clients.kafka_access.bootstrap,
     )
     return render.sink_config(
         tables.pipeline, source, platform, generation.index, tables.sql, tables.related, target,

@@ -30,6 +30,28 @@ record PreparedSql(String label, String name, List<String> types, String sql) {
                 route.sql().orElseThrow());
     }
 
+    /** The same lookup for so many roots that it reads them in its own time; there it pays to return each only once. */
+    static PreparedSql distinctLookup(Route route, int ordinal) {
+        PreparedSql lookup = lookup(route, ordinal);
+        return new PreparedSql(
+                lookup.label(),
+                "pg2es_spread_" + ordinal,
+                lookup.types(),
+                "SELECT DISTINCT * FROM (\n" + lookup.sql() + "\n) roots");
+    }
+
+    static PreparedSql roots(SinkConfig config) {
+        return new PreparedSql(SinkKeys.SQL_ROOTS, "pg2es_roots", List.of(), config.sql(SinkKeys.SQL_ROOTS));
+    }
+
+    static PreparedSql rootless(SinkConfig config) {
+        return new PreparedSql(
+                SinkKeys.SQL_ROOTLESS,
+                "pg2es_rootless",
+                texts(config.keyColumns().size()),
+                config.sql(SinkKeys.SQL_ROOTLESS));
+    }
+
     static PreparedSql fence(SinkConfig config) {
         return new PreparedSql(SinkKeys.SQL_FENCE, "pg2es_fence", List.of("text"), config.sql(SinkKeys.SQL_FENCE));
     }
@@ -52,10 +74,15 @@ record PreparedSql(String label, String name, List<String> types, String sql) {
     }
 
     String prepare() {
-        return "PREPARE " + name + " (" + String.join(", ", types) + ") AS\n" + sql;
+        return "PREPARE " + name + parenthesized(types) + " AS\n" + sql;
     }
 
     String execute(String... literals) {
-        return "EXECUTE " + name + " (" + String.join(", ", literals) + ")";
+        return "EXECUTE " + name + parenthesized(List.of(literals));
+    }
+
+    /** PostgreSQL takes no empty parentheses. */
+    private static String parenthesized(List<String> parts) {
+        return parts.isEmpty() ? "" : " (" + String.join(", ", parts) + ")";
     }
 }

@@ -1,0 +1,57 @@
+package io.pg2es.connect;
+
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.connect.sink.SinkRecord;
+
+/**
+ * Records whose work goes on after {@code put} has returned: no offset behind one of them is committed.
+ *
+ * <p>Two threads use it. A record may be done here although its partition was given away and came back meanwhile: what it
+ * asked for has been done all the same.
+ */
+final class OpenRecords {
+    private final Map<TopicPartition, TreeSet<Long>> offsets = new HashMap<>();
+
+    synchronized void add(SinkRecord record) {
+        offsets.computeIfAbsent(partitionOf(record), key -> new TreeSet<>()).add(record.originalKafkaOffset());
+    }
+
+    synchronized void done(Collection<SinkRecord> records) {
+        for (SinkRecord record : records) {
+            TreeSet<Long> open = offsets.get(partitionOf(record));
+            if (open != null) {
+                open.remove(record.originalKafkaOffset());
+            }
+        }
+    }
+
+    /** The partitions belong to another task now, or are read again from what was committed. */
+    synchronized void forget(Collection<TopicPartition> partitions) {
+        offsets.keySet().removeAll(partitions);
+    }
+
+    /**
+     * @param taken for each partition the offset behind the last record that was taken
+     * @return for each the offset behind the last record before which everything is done
+     */
+    synchronized Map<TopicPartition, OffsetAndMetadata> committable(Map<TopicPartition, OffsetAndMetadata> taken) {
+        Map<TopicPartition, OffsetAndMetadata> committable = new HashMap<>(taken);
+        offsets.forEach((partition, open) -> {
+            OffsetAndMetadata end = taken.get(partition);
+            if (end != null && !open.isEmpty() && open.first() < end.offset()) {
+                committable.put(partition, new OffsetAndMetadata(open.first()));
+            }
+        });
+        return committable;
+    }
+
+    /** The partition of Kafka that a record comes from, whatever a transformation has made of its topic. */
+    static TopicPartition partitionOf(SinkRecord record) {
+        return new TopicPartition(record.originalTopic(), record.originalKafkaPartition());
+    }
+}
