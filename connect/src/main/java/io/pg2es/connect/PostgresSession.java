@@ -45,7 +45,7 @@ final class PostgresSession implements AutoCloseable {
     private final PreparedSql roots;
     private final PreparedSql rootless;
     private final Map<Route, PreparedSql> lookups = new HashMap<>();
-    private final Map<Route, PreparedSql> distinctLookups = new HashMap<>();
+    private final Map<Route, PreparedSql> wholeLookups = new HashMap<>();
 
     private PostgresSession(SinkConfig config, PostgresErrors errors, Connection connection) throws SQLException {
         this.config = config;
@@ -60,7 +60,7 @@ final class PostgresSession implements AutoCloseable {
         this.rootless = PreparedSql.rootless(config);
         for (Route route : config.routes()) {
             if (route.sql().isPresent()) {
-                distinctLookups.put(route, PreparedSql.distinctLookup(route, lookups.size()));
+                wholeLookups.put(route, PreparedSql.wholeLookup(route, lookups.size()));
                 lookups.put(route, PreparedSql.lookup(route, lookups.size()));
             }
         }
@@ -108,7 +108,7 @@ final class PostgresSession implements AutoCloseable {
     void prepare() throws TransientFailure {
         List<PreparedSql> all = new ArrayList<>(List.of(documents, fence, visible, transactionStatus, roots, rootless));
         all.addAll(lookups.values());
-        all.addAll(distinctLookups.values());
+        all.addAll(wholeLookups.values());
         for (PreparedSql sql : all) {
             execute(sql.label(), sql.prepare());
         }
@@ -150,32 +150,30 @@ final class PostgresSession implements AutoCloseable {
     /**
      * Roots that the route's tuples lead to now.
      *
-     * @param most how many roots are looked for
-     * @return the roots; empty when they are more than that
+     * @param most how many rows are read
+     * @return the roots; empty when there are more rows
      */
     Optional<Set<RootKey>> lookUp(Route route, Collection<List<String>> tuples, int most) throws TransientFailure {
         PreparedSql lookup = lookups.get(route);
         return run(lookup.label(), statement -> {
+            List<String> arguments = new ArrayList<>(List.of(tupleLiterals(route, tuples)));
+            arguments.add(Long.toString(most + 1L));
             Set<RootKey> found = new LinkedHashSet<>();
-            boolean all = stream(statement, lookup.execute(tupleLiterals(route, tuples)), root -> {
-                found.add(root);
-                return found.size() <= most;
-            });
-            return all ? Optional.of(found) : Optional.<Set<RootKey>>empty();
+            long rows = stream(statement, lookup.execute(arguments.toArray(new String[0])), found::add);
+            return rows > most ? Optional.<Set<RootKey>>empty() : Optional.of(found);
         });
     }
 
     /** Gives every root that the route's tuples lead to now, each once, however many they are. */
     void streamLookUp(Route route, Collection<List<String>> tuples, RootReceiver receiver) throws TransientFailure {
-        PreparedSql lookup = distinctLookups.get(route);
-        run(
-                lookup.label(),
-                statement -> stream(statement, lookup.execute(tupleLiterals(route, tuples)), receiver.forAll()));
+        PreparedSql lookup = wholeLookups.get(route);
+        run(lookup.label(), statement -> stream(statement, lookup.execute(tupleLiterals(route, tuples)), receiver));
     }
 
     /** Gives every root that there is. */
     void streamRoots(RootReceiver receiver) throws TransientFailure {
-        run(roots.label(), statement -> stream(statement, roots.execute(), receiver.forAll()));
+        // Not by EXECUTE, which would put the keys of the whole table aside before it gives the first.
+        run(roots.label(), statement -> stream(statement, roots.sql(), receiver));
     }
 
     /** Which of the keys no root has; or, in PostgreSQL's words, why one of them can be no key. */
@@ -202,33 +200,23 @@ final class PostgresSession implements AutoCloseable {
     /** Takes roots that are read. */
     interface RootReceiver {
         void take(RootKey root) throws TransientFailure;
-
-        private Taker forAll() {
-            return root -> {
-                take(root);
-                return true;
-            };
-        }
     }
 
-    private interface Taker {
-        /** Returns whether it takes more. */
-        boolean take(RootKey root) throws TransientFailure;
-    }
-
-    /** Reads roots with a cursor until there are no more; returns false when the taker wanted no more. */
-    private boolean stream(Statement statement, String sql, Taker taker) throws SQLException, TransientFailure {
+    /** Reads roots with a cursor; returns how many rows there were. */
+    private long stream(Statement statement, String sql, RootReceiver receiver) throws SQLException, TransientFailure {
         connection.setAutoCommit(false);
         statement.setFetchSize(FETCH_ROOTS);
-        boolean more = true;
+        long count = 0;
         try (ResultSet rows = statement.executeQuery(sql)) {
-            while (more && rows.next()) {
+            for (; rows.next(); count++) {
                 Optional<RootKey> root = rootKey(rows);
-                more = root.isEmpty() || taker.take(root.get());
+                if (root.isPresent()) {
+                    receiver.take(root.get());
+                }
             }
         }
         connection.setAutoCommit(true);
-        return more;
+        return count;
     }
 
     private String[] tupleLiterals(Route route, Collection<List<String>> tuples) throws SQLException {

@@ -22,22 +22,28 @@ record PreparedSql(String label, String name, List<String> types, String sql) {
         return new PreparedSql(SinkKeys.SQL_DOCUMENTS, "pg2es_documents", types, config.sql(SinkKeys.SQL_DOCUMENTS));
     }
 
+    /** The first roots of a route; the last parameter says how many. EXECUTE reads to the end, whoever stops reading. */
     static PreparedSql lookup(Route route, int ordinal) {
+        List<String> types = new ArrayList<>(texts(route.columns().size()));
+        types.add("bigint");
         return new PreparedSql(
-                SinkKeys.route(route.name(), SinkKeys.ROUTE_SQL),
+                lookupLabel(route),
                 "pg2es_route_" + ordinal,
-                texts(route.columns().size()),
-                route.sql().orElseThrow());
+                types,
+                "SELECT * FROM (\n" + route.sql().orElseThrow() + "\n) roots LIMIT $" + types.size());
     }
 
-    /** The same lookup for so many roots that it reads them in its own time; there it pays to return each only once. */
-    static PreparedSql distinctLookup(Route route, int ordinal) {
-        PreparedSql lookup = lookup(route, ordinal);
+    /** All roots of a route, each once. */
+    static PreparedSql wholeLookup(Route route, int ordinal) {
         return new PreparedSql(
-                lookup.label(),
-                "pg2es_spread_" + ordinal,
-                lookup.types(),
-                "SELECT DISTINCT * FROM (\n" + lookup.sql() + "\n) roots");
+                lookupLabel(route),
+                "pg2es_whole_route_" + ordinal,
+                texts(route.columns().size()),
+                "SELECT DISTINCT * FROM (\n" + route.sql().orElseThrow() + "\n) roots");
+    }
+
+    private static String lookupLabel(Route route) {
+        return SinkKeys.route(route.name(), SinkKeys.ROUTE_SQL);
     }
 
     static PreparedSql roots(SinkConfig config) {
