@@ -64,7 +64,8 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     )
     generation = _deploy_all(streamed_folder, pipeline)
     sink = sink_connector(generation.index)
-    assert kafka.committed_offsets(clients.kafka, f"connect-{sink}") == kafka.end_offsets(clients.kafka, [topic])
+    topics = [topic, *source.refresh_topics("notes")]
+    assert kafka.committed_offsets(clients.kafka, f"connect-{sink}") == kafka.end_offsets(clients.kafka, topics)
     database.execute("INSERT INTO public.notes VALUES (100, 'late')")
     pass_barrier(clients, pipeline, generation)
     assert indices.count_documents(clients.elasticsearch, generation.index) == 1
@@ -83,12 +84,12 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     config = clients.connect.config(sink)
     assert config
     assert config["batch.roots"] == "17"
-    assert config["topics"] == topic
+    assert config["topics"] == ",".join(topics)
     assert _published(database) == ["notes", "tags"]
     generation = _deploy_all(streamed_folder, changed)
     config = clients.connect.config(sink)
     assert config
-    assert config["topics"] == f"{topic},{source.topic_of('public.tags')}"
+    assert config["topics"] == ",".join([topic, source.topic_of("public.tags"), *source.refresh_topics("notes")])
     database.execute("INSERT INTO public.tags VALUES (1, 7, 'new')")  # leads to a root that no event named
     pass_barrier(streamed_folder.clients(), changed, generation)
     assert indices.count_documents(clients.elasticsearch, generation.index) == 2

@@ -29,7 +29,7 @@ def _wait_for_names(sink: SinkHarness, count: int, name: str) -> None:
 
     def named() -> int:
         sink.elasticsearch.indices.refresh(index=sink.index)
-        answer = sink.elasticsearch.search(index=sink.index, size=1000, source=["customer"])
+        answer = sink.elasticsearch.search(index=sink.index, size=1000, source_includes=["customer"])
         return sum(hit["_source"].get("customer") == name for hit in answer["hits"]["hits"])
 
     sink.wait_until(lambda: named() == count, lambda: f"{named()} documents of {count} have {name}")
@@ -151,7 +151,11 @@ def test_bad_requests_become_dead_letters_and_harm_no_other(sink: SinkHarness) -
     sink.wait_for_document(1, order(1, note="one"))
     reasons = [letter.reason for letter in sink.dead_letters(len(bad))]
     assert sum("Pipeline orders cannot use the record at" in reason for reason in reasons) == len(bad)
-    for part in ('invalid input syntax for type bigint: "x"', "known are [all, index, keys]", 'expected is {"keys": [["…"], …]}'):
+    for part in (
+        'invalid input syntax for type bigint: "x"',
+        "known are [all, index, keys]",
+        'expected is {"keys": [["…"], …]}',
+    ):
         assert any(part in reason for reason in reasons), (part, reasons)
     sink.wait_until_committed(sink.refresh_topics[0])
 

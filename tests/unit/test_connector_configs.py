@@ -25,7 +25,9 @@ PLATFORM = Platform.model_validate(
     }
 )
 RESOLVED = {"host": "db", "port": "5432", "database": "shop", "user": "pg2es", "sslmode": "prefer"}
-TARGET = SinkTarget("jdbc:postgresql://db/shop", "pg2es", SECRET, ("http://a", "http://b"), "pg2es_sink", SECRET, None, "kafka:9092")
+TARGET = SinkTarget(
+    "jdbc:postgresql://db/shop", "pg2es", SECRET, ("http://a", "http://b"), "pg2es_sink", SECRET, None, "kafka:9092"
+)
 
 names = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "P", "S"], exclude_characters="."), min_size=1, max_size=20

@@ -217,6 +217,19 @@ def _error_options(pipeline: Pipeline, source: Source, platform: Platform) -> Co
     return options
 
 
+def topics_to_reach(config: Config) -> list[list[str]]:
+    """Topics whose ends a sink has to reach, one after another, until changes that are in its topics are done.
+
+    A change may go on as pages in the refresh topic, and a request there for all documents as pages behind it.
+    Refreshes that are due later are not waited for.
+    """
+    topics = set(config["topics"].split(","))
+    refresh = config.get("refresh.topic")
+    if refresh is None:  # deployed by a version that had none
+        return [sorted(topics)]
+    return [sorted(topics - {refresh, config["refresh.later.topic"]}), [refresh], [refresh]]
+
+
 def sink_of(config: Config) -> str:
     """Return the name of the connector that a sink configuration belongs to."""
     return sink_connector(config["index"])

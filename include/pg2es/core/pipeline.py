@@ -84,14 +84,15 @@ class StreamSettings(FileModel):
         default=5_000,
         ge=1,
         le=1_000_000,
-        description="A change that leads to more roots is spread: they go to the refresh topic and are refreshed beside "
-        "the other changes.",
+        description="A change that leads to more roots is spread: they go to the refresh topic and are refreshed "
+        "beside the other changes.",
     )
     refresh_deleted_after_min: int = Field(
         default=60,
         ge=15,
         le=1440,
-        description="Minutes until a deleted document is refreshed once more, in case a late write has brought it back.",
+        description="Minutes until a deleted document is refreshed once more, "
+        "in case a late write has brought it back.",
     )
 
 

@@ -47,8 +47,8 @@ class ConnectSettings(FileModel):
     password: Secret | None = Field(default=None, description="Reference to its password.")
     producer_properties: dict[str, str] = Field(
         default_factory=dict,
-        description="Settings of Kafka's Java producer (security.protocol, sasl.jaas.config, …) for the sinks, which write "
-        "to the refresh topics. Secrets stand here as references, which the workers resolve.",
+        description="Settings of Kafka's Java producer (security.protocol, sasl.jaas.config, …) for the sinks, which "
+        "write to the refresh topics. Secrets stand here as references, which the workers resolve.",
     )
 
     _split_urls = field_validator("urls", mode="before")(_split)

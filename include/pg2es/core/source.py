@@ -85,8 +85,8 @@ class Source(FileModel):
         default=3,
         ge=1,
         le=1000,
-        description="Partitions of each table's topic and of the refresh topics, when they are made: so many tasks of a "
-        "sink can share them.",
+        description="Partitions of each table's topic and of the refresh topics, when they are made: so many tasks of "
+        "a sink can share them.",
     )
     events: Events = Field(
         default=Events.KEYS,

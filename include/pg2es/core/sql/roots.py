@@ -8,7 +8,8 @@ from pg2es.core.table import Key, Table
 def roots_by_sql(related: Related, changed: Table, key: Key) -> str:
     """Root keys that the rows of a related table lead to, as texts in key order; one may come more than once.
 
-    Without a DISTINCT the first ones come at once, and whoever wants no more is not kept waiting for the rest. `$1 … $C` are text arrays, one for each column of `changed`, in parallel: old and new values of the changed rows.
+    `$1 … $C` are text arrays, one for each column of `changed`, in parallel: old and new values of the changed rows.
+    Without a DISTINCT the first roots come at once, and whoever wants no more is not kept waiting for the rest.
     """
     names = route_columns(related, changed)
     arrays = text_arrays(changed.column(name).type for name in names)
