@@ -9,6 +9,7 @@ from bench.drift import measure_drift
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.reindex import measure_reindex
 from bench.results import save
+from bench.spread import measure_spread
 from bench.stream import measure_stream
 from stack.config import load_config
 
@@ -19,6 +20,7 @@ MEASUREMENTS = {
     "reconcile": measure_reconcile,
     "reconcile_memory": measure_reconcile_memory,
     "reindex": measure_reindex,
+    "spread": measure_spread,
     "stream": measure_stream,
 }
 

@@ -110,7 +110,8 @@ final class SinkKeys {
                         "",
                         null,
                         HIGH,
-                        "User with the privileges `index`, `delete` and `view_index_metadata` on the index, and without "
+                        "User with the privileges `read`, `index`, `delete`, `maintenance` and `view_index_metadata` on the "
+                                + "index, and without "
                                 + "`create_index` and `auto_configure`: so a dropped index can never come back by a late "
                                 + "write.")
                 .optional(ELASTICSEARCH_PASSWORD, Type.PASSWORD, "", null, HIGH, "Its password.")
