@@ -153,7 +153,8 @@ def test_each_generation_is_fed_by_its_own_recipe(
     assert swap(clients, pipeline, new.index, timedelta(hours=1)) == old.index
     assert connectors.deploy(clients, source) == [source.connector, new_sink, old_sink]
     assert clients.connect.config(old_sink) == before
-    assert (clients.connect.config(new_sink) or {})["topics"] == topics("public.notes")
+    expected = ",".join([topics("public.notes"), *source.refresh_topics("notes")])
+    assert (clients.connect.config(new_sink) or {})["topics"] == expected
     assert _published(database) == ["notes", "tags"]
     database.execute("INSERT INTO public.notes VALUES (2, 'b')", "INSERT INTO public.tags VALUES (2, 2, 'y')")
     for generation in (old, new):

@@ -220,6 +220,20 @@ def test_what_names_no_root_is_kept_until_somebody_discards_it(orders: SinkHarne
     assert counts(orders) == {}
 
 
+def test_letters_of_a_refresh_topic_are_replayed_by_their_keys(orders: SinkHarness) -> None:
+    orders.deploy()
+    orders.commit("INSERT INTO public.orders (id, number) VALUES ('a', 'none'), ('b', '2')")
+    orders.request({"keys": [["a"], ["b"]]})
+    wait_for_letters(orders, 1)
+    assert counts(orders) == {"document_parsing_exception/number": 1}
+    assert orders.document("b") == {"id": "b", "number": "2"}
+    assert run(orders) == (0, 1, 0)
+
+    orders.commit("UPDATE public.orders SET number = '1' WHERE id = 'a'")
+    assert run(orders) == (1, 0, 0)
+    assert orders.document("a") == {"id": "a", "number": "1"}
+
+
 def test_a_crash_neither_loses_nor_repeats_a_letter(orders: SinkHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     orders.deploy()
     change(orders, "a", number="none")

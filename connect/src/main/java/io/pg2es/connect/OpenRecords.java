@@ -3,7 +3,7 @@ package io.pg2es.connect;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -15,17 +15,23 @@ import org.apache.kafka.connect.sink.SinkRecord;
  * asked for has been done all the same.
  */
 final class OpenRecords {
-    private final Map<TopicPartition, TreeSet<Long>> offsets = new HashMap<>();
+    /** By offset, how many pieces of work a record has. */
+    private final Map<TopicPartition, TreeMap<Long, Integer>> offsets = new HashMap<>();
 
-    synchronized void add(SinkRecord record) {
-        offsets.computeIfAbsent(partitionOf(record), key -> new TreeSet<>()).add(record.originalKafkaOffset());
+    /** A piece of work begins for each of the records. */
+    synchronized void add(Collection<SinkRecord> records) {
+        for (SinkRecord record : records) {
+            offsets.computeIfAbsent(partitionOf(record), key -> new TreeMap<>())
+                    .merge(record.originalKafkaOffset(), 1, Integer::sum);
+        }
     }
 
+    /** A piece of work is done for each of the records; so are those that have no other. */
     synchronized void done(Collection<SinkRecord> records) {
         for (SinkRecord record : records) {
-            TreeSet<Long> open = offsets.get(partitionOf(record));
+            TreeMap<Long, Integer> open = offsets.get(partitionOf(record));
             if (open != null) {
-                open.remove(record.originalKafkaOffset());
+                open.computeIfPresent(record.originalKafkaOffset(), (offset, left) -> left == 1 ? null : left - 1);
             }
         }
     }
@@ -43,8 +49,8 @@ final class OpenRecords {
         Map<TopicPartition, OffsetAndMetadata> committable = new HashMap<>(taken);
         offsets.forEach((partition, open) -> {
             OffsetAndMetadata end = taken.get(partition);
-            if (end != null && !open.isEmpty() && open.first() < end.offset()) {
-                committable.put(partition, new OffsetAndMetadata(open.first()));
+            if (end != null && !open.isEmpty() && open.firstKey() < end.offset()) {
+                committable.put(partition, new OffsetAndMetadata(open.firstKey()));
             }
         });
         return committable;

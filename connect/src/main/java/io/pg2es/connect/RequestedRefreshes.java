@@ -66,7 +66,7 @@ final class RequestedRefreshes {
     /** Takes a request over, unless it was before. */
     void take(SinkRecord record) {
         if (queue.add(record)) {
-            open.add(record);
+            open.add(List.of(record));
             metrics.increment(Metric.REQUESTS_TAKEN);
         }
     }

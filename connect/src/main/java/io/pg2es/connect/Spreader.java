@@ -92,21 +92,17 @@ final class Spreader implements AutoCloseable {
                 route.name(),
                 config.refreshTopic());
         metrics.increment(Metric.LOOKUPS_SPREAD);
-        add(new Job(
+        open.add(records);
+        jobs.add(new Job(
                 "the lookup of route " + route.name(),
                 false,
                 records,
                 pages -> link.session().streamLookUp(route, wanted, pages::add)));
     }
 
-    /** Takes over a request for all roots and all documents. */
+    /** Takes over a request for all roots and all documents, whose record is open. */
     void spreadAll(SinkRecord record) {
-        add(new Job("all roots and documents", true, List.of(record), this::addAll));
-    }
-
-    private void add(Job job) {
-        job.records().forEach(open::add);
-        jobs.add(job);
+        jobs.add(new Job("all roots and documents", true, List.of(record), this::addAll));
     }
 
     /** @throws RuntimeException what ended the thread: somebody must mend it */

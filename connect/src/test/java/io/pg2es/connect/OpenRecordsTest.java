@@ -19,8 +19,8 @@ class OpenRecordsTest {
 
     @Test
     void nothingBehindTheFirstOpenRecordIsCommitted() {
-        open.add(three);
-        open.add(five);
+        open.add(List.of(three));
+        open.add(List.of(five));
         assertThat(committable(9)).isEqualTo(3);
         open.done(List.of(five));
         assertThat(committable(9)).isEqualTo(3);
@@ -29,15 +29,26 @@ class OpenRecordsTest {
     }
 
     @Test
+    void aRecordIsDoneWithTheLastOfItsWork() {
+        // One change that leads to many roots by two routes.
+        open.add(List.of(three));
+        open.add(List.of(three));
+        open.done(List.of(three));
+        assertThat(committable(9)).isEqualTo(3);
+        open.done(List.of(three));
+        assertThat(committable(9)).isEqualTo(9);
+    }
+
+    @Test
     void noOffsetIsAheadOfWhatKafkaConnectHasTaken() {
         // A batch that is handed over again: Kafka Connect does not count its records as taken yet.
-        open.add(five);
+        open.add(List.of(five));
         assertThat(committable(4)).isEqualTo(4);
     }
 
     @Test
     void otherPartitionsGoOn() {
-        open.add(three);
+        open.add(List.of(three));
         TopicPartition other = new TopicPartition("shop.public.orders", 0);
         Map<TopicPartition, OffsetAndMetadata> taken = new HashMap<>(taken(9));
         taken.put(other, new OffsetAndMetadata(100));
@@ -46,7 +57,7 @@ class OpenRecordsTest {
 
     @Test
     void aPartitionThatWasGivenAwayIsForgotten() {
-        open.add(three);
+        open.add(List.of(three));
         open.forget(List.of(new TopicPartition(TOPIC, 0)));
         assertThat(committable(9)).isEqualTo(9);
         open.done(List.of(three));
