@@ -77,6 +77,15 @@ def count_behind(admin: AdminClient, sink: str, ends: dict[kafka.Partition, int]
     return {partition: max(0, end - committed.get(partition, 0)) for partition, end in ends.items()}
 
 
+def count_lag(admin: AdminClient, sink: str, config: Config) -> dict[kafka.Partition, int]:
+    """Return by partition how many records a sink, whose configuration this is, still has to do now.
+
+    Refreshes that are due later are none of them.
+    """
+    topics = {topic for stage in topics_to_reach(config) for topic in stage}
+    return count_behind(admin, sink, kafka.end_offsets(admin, sorted(topics)))
+
+
 class Way:
     """The way of a sink, whose configuration this is, until it is done with what its topics hold by now."""
 

@@ -18,7 +18,7 @@ from pg2es.adapters.cluster import read_cluster
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.postgres import translate_errors
 from pg2es.core.breaches import Breach, Kind
-from pg2es.core.connectors import Config, topics_to_reach
+from pg2es.core.connectors import Config
 from pg2es.core.errors import Pg2esError, TransientError
 from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.judgement import BACKFILL, RECONCILE
@@ -26,7 +26,7 @@ from pg2es.core.pipeline import Pipeline
 from pg2es.core.source import Source
 from pg2es.core.sql import monitor as sql
 from pg2es.core.status import Cluster, ConnectorStatus, Counters, PipelineStatus, Run, Slot, SourceStatus, Status
-from pg2es.services.barrier import Way, count_behind, write_marker
+from pg2es.services.barrier import Way, count_lag, write_marker
 from pg2es.services.clients import Clients
 from pg2es.services.freshness import Clock, Course, SinkRace, SourceRace
 from pg2es.services.reports import read_last_reports
@@ -211,8 +211,5 @@ class _Look:
         )
 
     def _read_lag(self, index: str) -> dict[str, int]:
-        admin = self.clients.kafka
-        topics = {topic for stage in topics_to_reach(self._config(index)) for topic in stage}
-        ends = kafka.end_offsets(admin, sorted(topics))
-        behind = count_behind(admin, sink_connector(index), ends)
+        behind = count_lag(self.clients.kafka, sink_connector(index), self._config(index))
         return {f"{topic}-{number}": records for (topic, number), records in sorted(behind.items())}
