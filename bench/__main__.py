@@ -10,6 +10,7 @@ from bench.outages import measure_outages
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.reindex import measure_reindex
 from bench.results import save
+from bench.spread import measure_spread
 from bench.stream import measure_stream
 from stack.config import load_config
 
@@ -21,6 +22,7 @@ MEASUREMENTS = {
     "reconcile": measure_reconcile,
     "reconcile_memory": measure_reconcile_memory,
     "reindex": measure_reindex,
+    "spread": measure_spread,
     "stream": measure_stream,
 }
 

@@ -99,15 +99,27 @@ class Ground:
             client.indices.delete(index=index)
 
 
+@dataclass(frozen=True)
+class Joined:
+    """What a pipeline over the flat table joins: further statements, the document SQL and keys of the pipeline file."""
+
+    statements: tuple[str, ...]
+    document: str
+    pipeline: str
+
+
 @contextmanager
-def prepare_ground(rows: int) -> Iterator[Ground]:
+def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
     """Give a database with `rows` rows; connectors, database and indices are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pg2es-bench-"))
     for name in ("sources", "pipelines", "mappings"):
         (folder / name).mkdir()
     shutil.copy(Path(__file__).parents[1] / "include" / "platform.yaml", folder)
     (folder / "sources" / "bench.yaml").write_text(_SOURCE)
-    (folder / "pipelines" / f"{PIPELINE}.yaml").write_text(_PIPELINE)
+    (folder / "pipelines" / f"{PIPELINE}.yaml").write_text(_PIPELINE + (joined.pipeline if joined else ""))
+    if joined:
+        (folder / "documents").mkdir()
+        (folder / "documents" / f"{PIPELINE}.sql").write_text(joined.document)
     (folder / "mappings" / f"{PIPELINE}.json").write_text(_MAPPING)
     project = load_project(folder)
     ground = Ground(Clients(project), project.source("bench"), project.pipeline(PIPELINE))
@@ -118,7 +130,9 @@ def prepare_ground(rows: int) -> Iterator[Ground]:
             with ground.clients.session(ground.source) as session:
                 session.execute(_TABLE)
                 session.execute(_ROWS.replace("%s", str(rows)))
-                session.execute("VACUUM (ANALYZE, FREEZE) public.flat")
+                for statement in joined.statements if joined else ():
+                    session.execute(statement)
+                session.execute("VACUUM (ANALYZE, FREEZE)")
             yield ground
         finally:
             connectors.remove(ground.clients, ground.source)

@@ -3,6 +3,9 @@
 import statistics
 import threading
 import time
+from dataclasses import dataclass
+from itertools import count
+from threading import Event
 
 from bench.ground import Ground, prepare_ground
 from bench.results import Result
@@ -20,13 +23,15 @@ PER_COMMIT = 5
 def measure_stream() -> dict[str, Result]:
     """Return changes/s of a large UPDATE, and the delay from a commit to the search that finds it."""
     with prepare_ground(ROWS) as ground:
-        generation = _backfill(ground)
+        generation = backfill_all(ground)
         started = time.monotonic()
         with ground.clients.session(ground.source) as session:
             session.execute("UPDATE public.flat SET quantity = quantity + 1")
         pass_barrier(ground.clients, ground.pipeline, generation)
         rate = ROWS / (time.monotonic() - started)
-        delays = _measure_delays(ground)
+        stop = Event()
+        threading.Timer(SECONDS, stop.set).start()
+        delays = measure_delays(ground, Traffic(range(ROWS), RATE), stop)
     percentiles = statistics.quantiles(delays, n=100)
     return {
         "stream_changes_per_s": Result(round(rate), "changes/s", None, "higher"),
@@ -35,7 +40,17 @@ def measure_stream() -> dict[str, Result]:
     }
 
 
-def _backfill(ground: Ground) -> Generation:
+@dataclass(frozen=True)
+class Traffic:
+    """Changes of rows, so many in a second; each transaction has a number, which its rows carry."""
+
+    rows: range
+    rate: int
+    first_number: int = 1
+
+
+def backfill_all(ground: Ground) -> Generation:
+    """Return the live generation, filled."""
     clients, pipeline = ground.clients, ground.pipeline
     prepared = backfill.prepare(clients, pipeline)
     chunks = backfill.plan(clients, pipeline, 1)
@@ -44,14 +59,15 @@ def _backfill(ground: Ground) -> Generation:
     return require_live_generation(clients.elasticsearch, pipeline)
 
 
-def _measure_delays(ground: Ground) -> list[float]:
-    """Change RATE rows each second, PER_COMMIT in a transaction, and search for what has become visible."""
+def measure_delays(ground: Ground, traffic: Traffic, stop: Event) -> list[float]:
+    """Change rows, PER_COMMIT in a transaction, until told to stop, and search for what has become visible."""
     committed: dict[int, float] = {}
-    writer = threading.Thread(target=_write, args=(ground, committed))
+    writer = threading.Thread(target=_write, args=(ground, traffic, committed, stop))
     writer.start()
     delays: list[float] = []
-    seen = 0
-    while writer.is_alive() or seen < len(committed):
+    before = traffic.first_number - 1
+    seen = before
+    while writer.is_alive() or seen - before < len(committed):
         found = _newest(ground, seen)
         now = time.monotonic()
         if found > seen:
@@ -62,17 +78,19 @@ def _measure_delays(ground: Ground) -> list[float]:
     return delays
 
 
-def _write(ground: Ground, committed: dict[int, float]) -> None:
-    """Give each transaction a number, which its rows carry; keep the pace by the clock."""
+def _write(ground: Ground, traffic: Traffic, committed: dict[int, float], stop: Event) -> None:
+    """Keep the pace by the clock."""
     started = time.monotonic()
     with ground.clients.session(ground.source) as session:
-        for number in range(1, RATE * SECONDS // PER_COMMIT + 1):
-            first = (number * PER_COMMIT) % (ROWS - PER_COMMIT)
+        for done in count():
+            number = traffic.first_number + done
+            first = traffic.rows.start + (done * PER_COMMIT) % (len(traffic.rows) - PER_COMMIT)
             session.execute(
                 "UPDATE public.flat SET seq = $1 WHERE id > $2 AND id <= $3", [number, first, first + PER_COMMIT]
             )
             committed[number] = time.monotonic()
-            time.sleep(max(0.0, started + number * PER_COMMIT / RATE - time.monotonic()))
+            if stop.wait(max(0.0, started + (done + 1) * PER_COMMIT / traffic.rate - time.monotonic())):
+                return
 
 
 def _newest(ground: Ground, seen: int) -> int:

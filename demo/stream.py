@@ -7,11 +7,10 @@ from statistics import median
 import psycopg
 
 from demo.errors import DemoError
-from pg2es.adapters import kafka
 from pg2es.adapters.elasticsearch import Client, translate_errors
 from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
-from pg2es.services.barrier import count_behind
+from pg2es.services.barrier import count_lag
 from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 
@@ -23,13 +22,12 @@ _POLL_INTERVAL_S = 0.02
 
 
 def count_records_behind(clients: Clients, pipeline: Pipeline) -> int:
-    """Return how many change events the sink of a pipeline has not yet committed as written."""
+    """Return how many records the sink of a pipeline has not yet committed as done."""
     sink = sink_connector(require_live_generation(clients.elasticsearch, pipeline).index)
     config = clients.connect.config(sink)
     if config is None:
         raise DemoError(f"There is no sink {sink}; its backfill should have made it.")
-    ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
-    return sum(count_behind(clients.kafka, sink, ends).values())
+    return sum(count_lag(clients.kafka, sink, config).values())
 
 
 def measure_latency_s(connection: psycopg.Connection, client: Client, alias: str, times: int = 5) -> float:

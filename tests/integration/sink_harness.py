@@ -118,7 +118,16 @@ class SinkHarness:
     @property
     def topics(self) -> list[str]:
         source = self.folder.source_model()
-        return [*(source.topic_of(table) for table in self.pipeline.tables), source.dead_letter_topic]
+        return [
+            *(source.topic_of(table) for table in self.pipeline.tables),
+            *source.refresh_topics(self.pipeline.name),
+            source.dead_letter_topic,
+        ]
+
+    @property
+    def refresh_topics(self) -> tuple[str, str]:
+        """The topics of refreshes now and later."""
+        return self.folder.source_model().refresh_topics(self.pipeline.name)
 
     @property
     def config(self) -> render.Config:
@@ -135,6 +144,7 @@ class SinkHarness:
             elasticsearch_user=found["sink_user"],
             elasticsearch_password=platform.elasticsearch.sink_password,
             ca_certificate=found["ca_certificate"],
+            kafka_bootstrap=self.clients.kafka_access.bootstrap,
         )
         with self.clients.session(source) as session:
             tables = read_tables(session, self.generation.made_from(self.pipeline))
@@ -191,8 +201,14 @@ class SinkHarness:
 
     def publish_raw(self, table: str, value: str | None) -> None:
         """Publish any text, or a tombstone."""
-        topic = self.folder.source_model().topic_of(f"public.{table}")
-        self._producer.produce(topic, key=b"{}", value=None if value is None else value.encode())
+        self._send(self.folder.source_model().topic_of(f"public.{table}"), value)
+
+    def request(self, value: object, *, later: bool = False) -> None:
+        """Ask for a refresh as any other program would: JSON, or text as it is, into one of the refresh topics."""
+        self._send(self.refresh_topics[later], value if isinstance(value, str) else json.dumps(value), key=None)
+
+    def _send(self, topic: str, value: str | None, key: bytes | None = b"{}") -> None:
+        self._producer.produce(topic, key=key, value=None if value is None else value.encode())
         assert self._producer.flush(TIMEOUT_S) == 0
 
     # What comes out
@@ -219,6 +235,35 @@ class SinkHarness:
             lambda: f"document {root} is {self.document(root)} instead of {expected}",
         )
 
+    def requested(self, *, later: bool = False) -> list[dict[str, Any]]:
+        """Return every record of a refresh topic."""
+        topic = self.refresh_topics[later]
+        end = sum(kafka.end_offsets(self.clients.kafka, [topic]).values())
+        consumer = Consumer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "group.id": "requests"})
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        found: list[dict[str, Any]] = []
+        try:
+            while len(found) < end:
+                message = consumer.poll(TIMEOUT_S)
+                assert message is not None
+                assert message.error() is None, message.error()
+                found.append(json.loads(message.value() or b"null"))
+        finally:
+            consumer.close()
+        return found
+
+    def committed(self, topic: str) -> int:
+        """Return the offset that the sink has committed in a topic's only partition."""
+        place = (topic, 0)
+        return kafka.committed_offsets(self.clients.kafka, f"connect-{self.connector}", [place]).get(place, 0)
+
+    def wait_until_committed(self, topic: str) -> None:
+        """Wait until the sink has committed the end of a topic."""
+        end = sum(kafka.end_offsets(self.clients.kafka, [topic]).values())
+        self.wait_until(
+            lambda: self.committed(topic) == end, lambda: f"{topic}: {self.committed(topic)} is committed, not {end}"
+        )
+
     def dead_letters(self, count: int) -> list[DeadLetter]:
         """Wait for so many dead letters and return them."""
         consumer = Consumer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "group.id": "dead letters"})
@@ -240,6 +285,12 @@ class SinkHarness:
 
     def status(self) -> ConnectorStatus | None:
         return self.cluster.status(self.connector)
+
+    def worker(self) -> str:
+        """Return the service of the stack that runs the sink's task."""
+        [task] = self.cluster._call("GET", f"/connectors/{self.connector}/status")["tasks"]
+        port = int(task["worker_id"].rsplit(":", 1)[1])
+        return next(name for name in ("connect-1", "connect-2") if load_config().ports[name.replace("-", "_")] == port)
 
     def wait_until_failed(self) -> str:
         """Wait until the task has failed and return the cause."""

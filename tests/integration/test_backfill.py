@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from pg2es.adapters import indices
+from pg2es.adapters import indices, kafka
 from pg2es.core.errors import DocumentsRejected, TableRewritten
 from pg2es.core.pipeline import Pipeline
 from pg2es.core.sql import protocol
@@ -126,9 +126,12 @@ def test_a_second_backfill_sweeps_what_postgresql_lacks(folder: ProjectFolder) -
             index=index, id=f'["9.00", "gone {number}", "2024-01-01"]', document={}, version=1, version_type="external"
         )
 
+    later = folder.source_model().refresh_later_topic("by-pair")
+    scheduled = sum(kafka.end_offsets(clients.kafka, [later]).values())
     summary = run_backfill(clients, pipeline)
     backfill.check(summary)
     assert (summary.rows, summary.swept) == (rows, 3)
+    assert sum(kafka.end_offsets(clients.kafka, [later]).values()) == scheduled + 1  # one page
     check_equal(clients, pipeline, rows)
 
 

@@ -64,7 +64,8 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     )
     generation = _deploy_all(streamed_folder, pipeline)
     sink = sink_connector(generation.index)
-    ends = kafka.end_offsets(clients.kafka, [topic])
+    topics = [topic, *source.refresh_topics("notes")]
+    ends = kafka.end_offsets(clients.kafka, topics)
     assert kafka.committed_offsets(clients.kafka, f"connect-{sink}", ends) == ends
     database.execute("INSERT INTO public.notes VALUES (100, 'late')")
     pass_barrier(clients, pipeline, generation)
@@ -84,12 +85,12 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     config = clients.connect.config(sink)
     assert config
     assert config["batch.roots"] == "17"
-    assert config["topics"] == topic
+    assert config["topics"] == ",".join(topics)
     assert _published(database) == ["notes", "tags"]
     generation = _deploy_all(streamed_folder, changed)
     config = clients.connect.config(sink)
     assert config
-    assert config["topics"] == f"{topic},{source.topic_of('public.tags')}"
+    assert config["topics"] == ",".join([topic, source.topic_of("public.tags"), *source.refresh_topics("notes")])
     database.execute("INSERT INTO public.tags VALUES (1, 7, 'new')")  # leads to a root that no event named
     pass_barrier(streamed_folder.clients(), changed, generation)
     assert indices.count_documents(clients.elasticsearch, generation.index) == 2
@@ -153,7 +154,8 @@ def test_each_generation_is_fed_by_its_own_recipe(
     assert swap(clients, pipeline, new.index, timedelta(hours=1)) == old.index
     assert connectors.deploy(clients, source) == [source.connector, new_sink, old_sink]
     assert clients.connect.config(old_sink) == before
-    assert (clients.connect.config(new_sink) or {})["topics"] == topics("public.notes")
+    expected = ",".join([topics("public.notes"), *source.refresh_topics("notes")])
+    assert (clients.connect.config(new_sink) or {})["topics"] == expected
     assert _published(database) == ["notes", "tags"]
     database.execute("INSERT INTO public.notes VALUES (2, 'b')", "INSERT INTO public.tags VALUES (2, 2, 'y')")
     for generation in (old, new):

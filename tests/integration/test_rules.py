@@ -5,7 +5,7 @@ and test_backfill.py; any order of steps is in tests/unit/test_refresh_stateful.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier, Event
@@ -293,6 +293,23 @@ def test_rule_11_the_parts_of_a_document_are_of_one_moment(project_folder: Proje
         finally:
             stop.set()
         writing.result()
+
+
+def test_rule_7_a_delete_is_scheduled_for_its_second_refresh_before_it_is_done(
+    pieces: Pieces, session: Session
+) -> None:
+    pieces.refresher(session).refresh_keys([("1",), ("2",)])
+    pieces.database.execute("DELETE FROM public.pieces WHERE id IN (2, 3)")
+    scheduled: list[tuple[str, ...]] = []
+
+    def schedule(keys: Sequence[tuple[str, ...]]) -> None:
+        assert pieces.exists(2)
+        scheduled.extend(keys)
+
+    refresher = Refresher(session, pieces.clients.elasticsearch, pieces.target(session), schedule)
+    refresher.refresh_ids(["1", "2", "3", "no key"])
+    assert scheduled == [("2",), ("3",)]
+    assert (pieces.exists(1), pieces.exists(2)) == (True, False)
 
 
 def test_rule_12_another_database_stops_every_writer(pieces: Pieces, session: Session) -> None:

@@ -25,7 +25,9 @@ PLATFORM = Platform.model_validate(
     }
 )
 RESOLVED = {"host": "db", "port": "5432", "database": "shop", "user": "pg2es", "sslmode": "prefer"}
-TARGET = SinkTarget("jdbc:postgresql://db/shop", "pg2es", SECRET, ("http://a", "http://b"), "pg2es_sink", SECRET, None)
+TARGET = SinkTarget(
+    "jdbc:postgresql://db/shop", "pg2es", SECRET, ("http://a", "http://b"), "pg2es_sink", SECRET, None, "kafka:9092"
+)
 
 names = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "P", "S"], exclude_characters="."), min_size=1, max_size=20
@@ -119,7 +121,9 @@ class TestSink:
     def test_routes(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         config = render(orders)
         assert config["routes"] == "root,related1,related2"
-        assert config["topics"] == "shop.public.customers,shop.public.items,shop.public.orders"
+        assert config["topics"] == (
+            "shop.public.customers,shop.public.items,shop.public.orders,shop.orders-refresh,shop.orders-refresh-later"
+        )
         assert {name: value for name, value in config.items() if name.startswith("route.")} == {
             "route.root.topic": "shop.public.orders",
             "route.root.columns": "id",

@@ -95,6 +95,27 @@ def verify(
 
 
 @app.command()
+def refresh(
+    context: typer.Context,
+    pipeline: str,
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY…", help='Keys of roots; one of several columns as a JSON array, ["a", "b"].'),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All roots and all documents.")] = False,
+) -> None:
+    """Have the sinks read roots again, beside the changes that go on."""
+    from pg2es.cli.refresh import refresh_all, refresh_keys
+
+    if everything == bool(keys):
+        raise typer.BadParameter("give keys, or --all")
+    if everything:
+        refresh_all(load(context.obj), pipeline)
+    else:
+        refresh_keys(load(context.obj), pipeline, keys or [])
+
+
+@app.command()
 def reconcile(
     context: typer.Context,
     pipeline: str,

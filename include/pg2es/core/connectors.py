@@ -10,7 +10,7 @@ from pg2es.core.platform import Platform
 from pg2es.core.source import Events, Source
 from pg2es.core.sql import protocol
 from pg2es.core.sql.documents import DocumentSql
-from pg2es.core.sql.roots import roots_by_sql, route_columns
+from pg2es.core.sql.roots import all_roots, rootless_keys, roots_by_sql, route_columns
 from pg2es.core.table import Table
 
 Config = dict[str, str]
@@ -123,6 +123,7 @@ class SinkTarget:
     elasticsearch_user: str
     elasticsearch_password: str
     ca_certificate: str | None
+    kafka_bootstrap: str
 
 
 def sink_config(
@@ -137,12 +138,13 @@ def sink_config(
 ) -> Config:
     """Return the configuration of the sink that feeds one generation, all SQL rendered."""
     routes = make_routes(pipeline, source, sql, related_tables)
+    changes = sorted({route.topic for route in routes.values()})
     config = {
         "connector.class": SINK_CLASS,
         "tasks.max": str(pipeline.stream.tasks),
         "pipeline": pipeline.name,
         "index": generation,
-        "topics": ",".join(sorted({route.topic for route in routes.values()})),
+        "topics": ",".join([*changes, *source.refresh_topics(pipeline.name)]),
         "postgres.url": target.postgres_url,
         "postgres.user": target.postgres_user,
         "postgres.password": target.postgres_password,
@@ -158,7 +160,15 @@ def sink_config(
         "sql.version": protocol.VERSION,
         "sql.documents": sql.by_keys(),
         "sql.flush": protocol.flush(server_version),
+        "sql.roots": all_roots(sql.table, sql.key),
+        "sql.rootless": rootless_keys(sql.table, sql.key),
         "routes": ",".join(routes),
+        "refresh.topic": source.refresh_topic(pipeline.name),
+        "refresh.later.topic": source.refresh_later_topic(pipeline.name),
+        "refresh.later.delay.ms": str(pipeline.stream.refresh_deleted_after_min * 60_000),
+        "refresh.spread.roots": str(pipeline.stream.spread_roots),
+        "kafka.bootstrap.servers": target.kafka_bootstrap,
+        **{f"kafka.{name}": value for name, value in platform.connect.producer_properties.items()},
         "batch.roots": str(pipeline.stream.batch_roots),
         "document.max.bytes": str(pipeline.max_document_bytes),
         **_error_options(pipeline, source, platform),
@@ -209,6 +219,19 @@ def _error_options(pipeline: Pipeline, source: Source, platform: Platform) -> Co
     return options
 
 
+def topics_to_reach(config: Config) -> list[list[str]]:
+    """Topics whose ends a sink has to reach, one after another, until changes that are in its topics are done.
+
+    A change may go on as pages in the refresh topic, and a request there for all documents as pages behind it.
+    Refreshes that are due later are not waited for.
+    """
+    topics = set(config["topics"].split(","))
+    refresh = config.get("refresh.topic")
+    if refresh is None:  # deployed by a version that had none
+        return [sorted(topics)]
+    return [sorted(topics - {refresh, config["refresh.later.topic"]}), [refresh], [refresh]]
+
+
 def sink_of(config: Config) -> str:
     """Return the name of the connector that a sink configuration belongs to."""
     return sink_connector(config["index"])
@@ -216,7 +239,7 @@ def sink_of(config: Config) -> str:
 
 def is_secret(option: str) -> bool:
     """Return whether an option holds a secret: a reference to one, but whatever stands there is hidden."""
-    return option.endswith(("password", "api.key", "secret"))
+    return option.endswith(("password", "api.key", "secret", "jaas.config"))
 
 
 def masked(config: Config) -> str:

@@ -42,7 +42,7 @@ def parse_event(value: bytes | None) -> ChangeEvent:
     envelope = content["payload"] if isinstance(content, dict) and content.keys() == _WRAPPER else content
     operation = envelope.get("op") if isinstance(envelope, dict) else None
     if operation == _TRUNCATE:
-        raise UnreadableRecord("it is a TRUNCATE, which names no rows")
+        raise UnreadableRecord("it is a TRUNCATE, which names no rows; run the pipeline's backfill")
     if operation not in _CHANGES:
         raise UnreadableRecord("it has no Debezium envelope (op, before, after)")
     images = tuple(image for image in (envelope.get("before"), envelope.get("after")) if isinstance(image, dict))

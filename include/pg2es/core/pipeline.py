@@ -80,6 +80,20 @@ class StreamSettings(FileModel):
         description="Tasks of the sink, which share the topics' partitions; more tasks than partitions are idle.",
     )
     batch_roots: int = Field(default=2_000, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
+    spread_roots: int = Field(
+        default=5_000,
+        ge=1,
+        le=1_000_000,
+        description="A change that leads to more roots is spread: they go to the refresh topic and are refreshed "
+        "beside the other changes.",
+    )
+    refresh_deleted_after_min: int = Field(
+        default=60,
+        ge=15,
+        le=1440,
+        description="Minutes until a deleted document is refreshed once more, "
+        "in case a late write has brought it back.",
+    )
 
 
 class Tolerance(StrEnum):

@@ -56,6 +56,11 @@ class ConnectSettings(FileModel):
         ge=0,
         description="How often a connector that failed is restarted, with pauses that double, before it is given up.",
     )
+    producer_properties: dict[str, str] = Field(
+        default_factory=dict,
+        description="Settings of Kafka's Java producer (security.protocol, sasl.jaas.config, …) for the sinks, which "
+        "write to the refresh topics. Secrets stand here as references, which the workers resolve.",
+    )
 
     _split_urls = field_validator("urls", mode="before")(_split)
 

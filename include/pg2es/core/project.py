@@ -124,10 +124,12 @@ def _check_unique(folder: Path, sources: dict[str, Source], pipelines: dict[str,
             file = folder / "sources" / f"{name}.yaml"
             raise ConfigError(file, "topic_prefix", f"{source.topic_prefix} is the prefix of source {other} already")
     topics: dict[str, str] = {}
+    for pipeline in pipelines.values():
+        source = sources[pipeline.source]
+        topics |= {source.topic_of(table): f"table {table}" for table in pipeline.tables}
+        topics |= dict.fromkeys(source.refresh_topics(pipeline.name), f"the refreshes of pipeline {pipeline.name}")
     for name, source in sources.items():
-        tables = [table for found in pipelines.values() if found.source == name for table in found.tables]
-        taken = {source.topic_of(table): f"table {table}" for table in tables} | topics
-        if user := taken.get(source.dead_letter_topic):
+        if user := topics.get(source.dead_letter_topic):
             file = folder / "sources" / f"{name}.yaml"
             raise ConfigError(file, "dead_letter_topic", f"{source.dead_letter_topic} is the topic of {user} already")
         topics[source.dead_letter_topic] = f"source {name}"

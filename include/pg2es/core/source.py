@@ -88,7 +88,8 @@ class Source(FileModel):
         default=3,
         ge=1,
         le=1000,
-        description="Partitions of each table's topic, when it is made: so many tasks of a sink can share it.",
+        description="Partitions of each table's topic and of the refresh topics, when they are made: so many tasks of "
+        "a sink can share them.",
     )
     events: Events = Field(
         default=Events.KEYS,
@@ -132,6 +133,18 @@ class Source(FileModel):
     def replay_group(self) -> str:
         """Consumer group that reads the dead letters, so that its lag tells whether there are any."""
         return f"pg2es-replay-{self.name}"
+
+    def refresh_topic(self, pipeline: str) -> str:
+        """Topic of requests to refresh roots of a pipeline; no table's topic has a name without a second dot."""
+        return f"{self.topic_prefix}.{pipeline}-refresh"
+
+    def refresh_later_topic(self, pipeline: str) -> str:
+        """Topic of the roots of a pipeline whose documents were deleted, for their second refresh."""
+        return f"{self.topic_prefix}.{pipeline}-refresh-later"
+
+    def refresh_topics(self, pipeline: str) -> tuple[str, str]:
+        """Both of them."""
+        return self.refresh_topic(pipeline), self.refresh_later_topic(pipeline)
 
     def topic_of(self, table: str) -> str:
         """Topic of a captured table (`schema.table`); like Debezium, without what Kafka allows in no name."""

@@ -1,8 +1,13 @@
 """The barrier: everything committed before now has been handled. No clocks.
 
-    marker into the WAL ──▶ the source's committed offset is behind it ──▶ ends of the sink's topics
+    marker into the WAL ──▶ the source's committed offset is behind it ──▶ ends of the sink's change topics
                                                                                │
-               _refresh ◀── the sink's committed offsets have reached them ◀───┘
+    ends of the refresh topic, twice ◀── the sink's committed offsets have reached them
+         │
+         └─▶ reached ──▶ _refresh
+
+A change that leads to many roots goes on as pages in the refresh topic, a TRUNCATE as a request there that becomes
+pages behind it: so the ends of that topic are taken again, twice. Refreshes that are due later are not waited for.
 
 The source's offsets are those that Kafka Connect has committed: it commits one only when every record before it is
 acknowledged by Kafka. That the marker itself arrived in its topic proves less: records of other partitions are sent
@@ -15,6 +20,7 @@ import uuid
 from pg2es.adapters import indices, kafka
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
+from pg2es.core.connectors import Config, topics_to_reach
 from pg2es.core.errors import ConnectorError, TransientError
 from pg2es.core.generation import sink_connector
 from pg2es.core.pipeline import Pipeline
@@ -48,8 +54,7 @@ def pass_barrier(
     config = clients.connect.config(sink)
     if config is None:
         raise ConnectorError(f"There is no sink {sink}; run the DAG connectors to deploy it.")
-    ends = kafka.end_offsets(clients.kafka, config["topics"].split(","))
-    _wait_for_sink(clients, sink, ends, timeout_s)
+    _wait_for_sink(clients, Way(clients.kafka, sink, config), timeout_s)
     indices.refresh_index(clients.elasticsearch, generation.index)
     return lsn
 
@@ -70,6 +75,39 @@ def count_behind(admin: kafka.Admin, sink: str, ends: dict[kafka.Partition, int]
     return {partition: max(0, end - committed.get(partition, 0)) for partition, end in ends.items()}
 
 
+def count_lag(admin: kafka.Admin, sink: str, config: Config) -> dict[kafka.Partition, int]:
+    """Return by partition how many records a sink, whose configuration this is, still has to do now.
+
+    Refreshes that are due later are none of them.
+    """
+    topics = {topic for stage in topics_to_reach(config) for topic in stage}
+    return count_behind(admin, sink, kafka.end_offsets(admin, sorted(topics)))
+
+
+class Way:
+    """The way of a sink, whose configuration this is, until it is done with what its topics hold by now."""
+
+    def __init__(self, admin: kafka.Admin, sink: str, config: Config) -> None:
+        self.sink = sink
+        self._admin = admin
+        self._stages = topics_to_reach(config)
+        self._ends: dict[kafka.Partition, int] = {}
+
+    def is_done(self) -> bool:
+        """Go on as far as possible; whether that is the end. The ends of a stage are taken when it is entered."""
+        while self._stages:
+            self._ends = self._ends or kafka.end_offsets(self._admin, self._stages[0])
+            if self.count_behind():
+                return False
+            self._stages.pop(0)
+            self._ends = {}
+        return True
+
+    def count_behind(self) -> int:
+        """Return how many records of this stage are not done."""
+        return sum(count_behind(self._admin, self.sink, self._ends).values())
+
+
 def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: float) -> None:
     def reached() -> bool:
         _check_alive(clients, source.connector)
@@ -85,19 +123,16 @@ def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: floa
     )
 
 
-def _wait_for_sink(clients: Clients, sink: str, ends: dict[kafka.Partition, int], timeout_s: float) -> None:
-    def behind() -> int:
-        return sum(count_behind(clients.kafka, sink, ends).values())
-
+def _wait_for_sink(clients: Clients, way: Way, timeout_s: float) -> None:
     def reached() -> bool:
-        _check_alive(clients, sink)
-        return behind() == 0
+        _check_alive(clients, way.sink)
+        return way.is_done()
 
     wait_for(
         reached,
         timeout_s=timeout_s,
         on_timeout=lambda: BarrierTimeout(
-            f"Sink {sink} is {behind():,} records behind after {timeout_s:.0f} s; "
+            f"Sink {way.sink} is {way.count_behind():,} records behind after {timeout_s:.0f} s; "
             f"look at its log and at the load of Elasticsearch, then run this again."
         ),
     )

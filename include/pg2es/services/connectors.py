@@ -227,7 +227,7 @@ def _prepare_publication(clients: Clients, session: Session, source: Source) -> 
             log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, live.index)
             live.remember(clients.elasticsearch, gap=datetime.now(UTC))
     ensure_publication(session, source, names)
-    _ensure_topics(clients, source, names)
+    _ensure_topics(clients, source, names, pipelines)
     return captured
 
 
@@ -299,8 +299,11 @@ def _add_positions(
     return positions.begin_sink(clients, session, generation, added, gap=any(topic in read for topic, _ in added))
 
 
-def _ensure_topics(clients: Clients, source: Source, tables: list[str]) -> None:
+def _ensure_topics(clients: Clients, source: Source, tables: list[str], pipelines: list[Pipeline]) -> None:
     topics = {source.topic_of(table): source.topic_partitions for table in tables}
+    topics |= {
+        topic: source.topic_partitions for pipeline in pipelines for topic in source.refresh_topics(pipeline.name)
+    }
     topics |= {source.message_topic: 1, source.dead_letter_topic: 1, f"__debezium-heartbeat.{source.topic_prefix}": 1}
     created = kafka.ensure_topics(
         clients.kafka, topics, clients.project.platform.kafka.replication_factor, RETENTION_MS
@@ -326,6 +329,7 @@ def _sink_config(
         elasticsearch_user=elasticsearch["sink_user"],
         elasticsearch_password=platform.elasticsearch.sink_password,
         ca_certificate=elasticsearch["ca_certificate"],
+        kafka_bootstrap=clients.kafka_access.bootstrap,
     )
     return render.sink_config(
         tables.pipeline, source, platform, generation.index, tables.sql, tables.related, target,

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pg2es.adapters import cluster, indices, kafka
+from pg2es.adapters import cluster, indices
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client
 from pg2es.core.errors import Pg2esError, TransientError
 from pg2es.core.status import Delay
-from pg2es.services.barrier import count_behind, is_in_kafka
+from pg2es.services.barrier import Way, is_in_kafka
 from pg2es.services.waiting import wait_for
 
 T = TypeVar("T")
@@ -45,13 +45,11 @@ class Clock:
 
 @dataclass
 class SinkRace:
-    """The way of a marker through a live sink; `ends` are known when the source has everything before it in Kafka."""
+    """The way of a marker through a live sink; it begins when the source has everything before it in Kafka."""
 
-    sink: str
     index: str
-    topics: list[str]
+    way: Way
     clock: Clock
-    ends: dict[kafka.Partition, int] | None = None
 
 
 @dataclass
@@ -73,9 +71,8 @@ class SourceRace:
 class Course:
     """Follows markers through Kafka Connect, Kafka and Elasticsearch."""
 
-    def __init__(self, connect: ConnectCluster, admin: kafka.Admin, client: Client) -> None:
+    def __init__(self, connect: ConnectCluster, client: Client) -> None:
         self._connect = connect
-        self._admin = admin
         self._client = client.options(request_timeout=cluster.TIMEOUT_S)
 
     def run(self, races: list[SourceRace]) -> None:
@@ -101,9 +98,7 @@ class Course:
         return is_in_kafka(self._connect, race.connector, race.lsn)
 
     def _is_searchable(self, sink: SinkRace) -> bool:
-        if sink.ends is None:
-            sink.ends = kafka.end_offsets(self._admin, sink.topics)
-        if any(count_behind(self._admin, sink.sink, sink.ends).values()):
+        if not sink.way.is_done():
             return False
         indices.refresh_index(self._client, sink.index)
         return True

@@ -7,10 +7,8 @@ from typing import NamedTuple
 import psycopg
 
 from pg2es.adapters.postgres import Session
+from pg2es.core.refresh_requests import Key
 from pg2es.core.sql.documents import DocumentSql
-
-Key = tuple[str, ...]
-"""The values of the key columns as texts, in key order."""
 
 
 class Sorted(NamedTuple):
@@ -25,7 +23,7 @@ def sort_ids(session: Session, sql: DocumentSql, ids: Sequence[str]) -> Sorted:
 
     PostgreSQL decides, as it made them. Call it outside a transaction: what is no key makes a statement fail.
     """
-    parsed = {identifier: _parse(identifier, len(sql.key.columns)) for identifier in ids}
+    parsed = {identifier: parse_id(identifier, len(sql.key.columns)) for identifier in ids}
     keys = {identifier: key for identifier, key in parsed.items() if key}
     wanted = list(keys.items())
     good = {identifier: key for (identifier, key), found in _canonical(session, sql, wanted) if identifier == found}
@@ -49,7 +47,8 @@ def _canonical(
     return list(zip(wanted, (found for (found,) in rows), strict=True))
 
 
-def _parse(identifier: str, columns: int) -> Key | None:
+def parse_id(identifier: str, columns: int) -> Key | None:
+    """Return the key that an id stands for, None when it can be none; whether the types fit, PostgreSQL knows."""
     if columns == 1:
         return (identifier,)
     try:

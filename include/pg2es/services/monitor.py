@@ -20,6 +20,7 @@ from pg2es.adapters.cluster import read_cluster
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.postgres import translate_errors
 from pg2es.core.breaches import Breach, Kind
+from pg2es.core.connectors import Config
 from pg2es.core.errors import Pg2esError, TransientError
 from pg2es.core.generation import is_sink_of, sink_connector
 from pg2es.core.judgement import BACKFILL, RECONCILE
@@ -29,7 +30,7 @@ from pg2es.core.positions import source_position
 from pg2es.core.source import Source
 from pg2es.core.sql import monitor as sql
 from pg2es.core.status import Cluster, ConnectorStatus, Counters, PipelineStatus, Run, Slot, SourceStatus, Status
-from pg2es.services.barrier import count_behind, write_marker
+from pg2es.services.barrier import Way, count_lag, write_marker
 from pg2es.services.clients import Clients
 from pg2es.services.freshness import Clock, Course, SinkRace, SourceRace
 from pg2es.services.reports import read_last_reports
@@ -78,7 +79,7 @@ class _Look:
             self.runs = self._see("the reports", self._read_runs) or {}
         self._write_markers()
         if self.sources:
-            Course(self._connect, self.clients.kafka, self.clients.elasticsearch).run(list(self.sources.values()))
+            Course(self._connect, self.clients.elasticsearch).run(list(self.sources.values()))
         if before is None and cluster:
             before = counters
             cluster, counters = self._see("Elasticsearch", self._read_cluster) or (None, None)
@@ -180,7 +181,8 @@ class _Look:
         index = self.live.get(pipeline.name)
         if index is None or not self._runs(sink_connector(index)):
             return None
-        race = SinkRace(sink_connector(index), index, self._topics(index), Clock(pipeline.monitor.max_freshness_s))
+        way = Way(self.clients.kafka, sink_connector(index), self._config(index))
+        race = SinkRace(index, way, Clock(pipeline.monitor.max_freshness_s))
         self.sinks[pipeline.name] = race
         return race
 
@@ -191,8 +193,8 @@ class _Look:
         found = (self.connectors or {}).get(connector)
         return found is not None and found[0].running
 
-    def _topics(self, index: str) -> list[str]:
-        return (self.connectors or {})[sink_connector(index)][1]["topics"].split(",")
+    def _config(self, index: str) -> Config:
+        return (self.connectors or {})[sink_connector(index)][1]
 
     def _show_source(self, source: Source) -> SourceStatus:
         race = self.sources.get(source.name)
@@ -236,7 +238,5 @@ class _Look:
         )
 
     def _read_lag(self, index: str) -> dict[str, int]:
-        admin = self.clients.kafka
-        ends = kafka.end_offsets(admin, self._topics(index))
-        behind = count_behind(admin, sink_connector(index), ends)
+        behind = count_lag(self.clients.kafka, sink_connector(index), self._config(index))
         return {f"{topic}-{number}": records for (topic, number), records in sorted(behind.items())}

@@ -24,6 +24,7 @@ from pg2es.services.generations import Generation, require_live_generation
 from pg2es.services.plan import make_plan
 from pg2es.services.refresh import Refresher, Target
 from pg2es.services.reports import read_reports, write_report
+from pg2es.services.requests import scheduler
 from pg2es.services.suspects import Suspects
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ def reconcile(
             _decide(clients, pipeline, done, repair=repair, max_repair_fraction=max_repair_fraction)
             if done.outcome is Outcome.REPAIRED:
                 target = Target(generation.index, generation.meta, sql)
-                _repair(Refresher(refreshing, clients.elasticsearch, target), suspects, done)
+                schedule = scheduler(clients, pipeline, generation.index)
+                _repair(Refresher(refreshing, clients.elasticsearch, target, schedule), suspects, done)
     done.seconds = time.monotonic() - started
     write_report(clients.elasticsearch, KIND, pipeline.name, str(done), done.to_json(), done.outcome)
     return done

@@ -27,9 +27,10 @@ from pg2es.core.errors import DocumentSqlError, ElasticsearchUnavailable, Identi
 from pg2es.core.generation import Meta
 from pg2es.core.pace import Pace
 from pg2es.core.redaction import redact_reason
+from pg2es.core.refresh_requests import Key
 from pg2es.core.sql import protocol
 from pg2es.core.sql.documents import DocumentSql
-from pg2es.services.ids import sort_ids
+from pg2es.services.ids import parse_id, sort_ids
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Slice:
     deadline: float
     bodies: list[Body] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
+    deleted: list[Key] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
 
@@ -99,10 +101,18 @@ class CopyResult:
 class Refresher:
     """Refreshes roots of one generation through one session.
 
+    `schedule` has roots without a document refreshed a second time (rule 7); a copy, which deletes nothing, needs none.
     Raises IdentityMismatch when the session's database is not the generation's (rule 12).
     """
 
-    def __init__(self, session: Session, client: Client, target: Target) -> None:
+    def __init__(
+        self,
+        session: Session,
+        client: Client,
+        target: Target,
+        schedule: Callable[[Sequence[Key]], None] | None = None,
+    ) -> None:
+        self._schedule = schedule
         self._session = session
         self._client = client
         self._target = target
@@ -180,6 +190,9 @@ class Refresher:
         ):
             with attempt:
                 found = read()
+                # Before the delete: whoever is killed after it leaves nothing behind that nobody looks at again.
+                if found.deleted and self._schedule:
+                    self._schedule(found.deleted)
                 return self._gather(found, [self._send(found, body) for body in found.bodies])
         raise AssertionError  # pragma: no cover - Retrying returns or raises
 
@@ -207,12 +220,19 @@ class Refresher:
 
     def _read_keys(self, keys: Sequence[tuple[str, ...]]) -> Slice:
         columns = [list(column) for column in zip(*keys, strict=True)]
+        deleted: list[Key] = []
 
         def rows(version: int) -> Iterator[bytes]:
-            for _, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
-                yield f"{action}\n{source}\n".encode() if source is not None else f"{action}\n".encode()
+            for identifier, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
+                if source is not None:
+                    yield f"{action}\n{source}\n".encode()
+                else:
+                    deleted.extend(key for key in [parse_id(identifier, len(columns))] if key)
+                    yield f"{action}\n".encode()
 
-        return self._read(rows)
+        found = self._read(rows)
+        found.deleted = deleted
+        return found
 
     def _read_alien(self, ids: Sequence[str]) -> Slice:
         def rows(version: int) -> Iterator[bytes]:

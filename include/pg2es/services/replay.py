@@ -24,6 +24,7 @@ from pg2es.services.fence import wait_for_fence
 from pg2es.services.generations import Generation, list_generations, require_live_generation
 from pg2es.services.refresh import Refresher, Target
 from pg2es.services.replay_roots import RootFinder
+from pg2es.services.requests import scheduler
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +184,8 @@ class _Judges:
         tables = read_tables(session, generation.made_from(pipeline))
         log.info("Letters of pipeline %s are judged by %s", pipeline.name, generation.index)
         target = Target(generation.index, generation.meta, tables.sql)
-        return _Judge(session, self._source, tables, Refresher(session, self._clients.elasticsearch, target))
+        schedule = scheduler(self._clients, pipeline, generation.index)
+        return _Judge(session, self._source, tables, Refresher(session, self._clients.elasticsearch, target, schedule))
 
 
 def _find_generation(clients: Clients, pipeline: Pipeline, written: str) -> Generation:

@@ -9,6 +9,7 @@ from pg2es.core.connectors import Route, make_routes
 from pg2es.core.dead_letters import DeadLetter
 from pg2es.core.errors import DocumentSqlError, PostgresUnavailable, UnreadableRecord
 from pg2es.core.events import parse_event
+from pg2es.core.refresh_requests import parse_keys
 from pg2es.core.source import Source
 from pg2es.core.sql import protocol
 from pg2es.services.clients import PipelineTables
@@ -27,6 +28,7 @@ class RootFinder:
     def __init__(self, session: Session, source: Source, tables: PipelineTables) -> None:
         self._session = session
         self._sql = tables.sql
+        self._refresh_topics = source.refresh_topics(tables.pipeline.name)
         self._routes = make_routes(tables.pipeline, source, tables.sql, tables.related).values()
         self._known: dict[tuple[Route, tuple[str, ...]], frozenset[str]] = {}
 
@@ -35,6 +37,9 @@ class RootFinder:
 
         Raises UnreadableRecord when that cannot be told, DocumentSqlError when a roots SQL does not run.
         """
+        if letter.topic in self._refresh_topics:
+            keys = parse_keys(letter.value, len(self._sql.key.columns))
+            return frozenset(identifier for key in keys for identifier in self._canonical(key))
         routes = [route for route in self._routes if route.topic == letter.topic]
         if not routes:
             raise UnreadableRecord(f"pipeline {self._sql.pipeline.name} no longer reads topic {letter.topic}")
@@ -51,15 +56,22 @@ class RootFinder:
         return found
 
     def _look_up(self, route: Route, texts: tuple[str, ...]) -> Iterable[str]:
+        if not route.sql:
+            return self._canonical(texts)
+        return self._execute(self._sql.ids_of_roots(route.sql), texts, f"roots SQL of {route.topic}")
+
+    def _canonical(self, key: tuple[str, ...]) -> Iterable[str]:
+        return self._execute(self._sql.canonical_ids(), key, "key")
+
+    def _execute(self, statement: str, texts: tuple[str, ...], part: str) -> Iterable[str]:
         pipeline = self._sql.pipeline.name
-        statement = self._sql.ids_of_roots(route.sql) if route.sql else self._sql.canonical_ids()
         try:
             with translate_errors(f"Pipeline {pipeline}"):
                 return [identifier for (identifier,) in self._session.execute(statement, [[text] for text in texts])]
         except psycopg.DataError as error:
             raise UnreadableRecord(f"its columns do not fit the tables: {describe_sql_error(error)}") from error
         except psycopg.Error as error:
-            raise DocumentSqlError(pipeline, f"roots SQL of {route.topic}", describe_sql_error(error)) from error
+            raise DocumentSqlError(pipeline, part, describe_sql_error(error)) from error
 
     def _wait_until_visible(self, transaction: int) -> None:
         """Wait for a transaction, as the sink does: one that PostgreSQL does not know or rolled back is not waited for.

@@ -8,6 +8,7 @@ from pg2es.services.clients import Clients, read_tables
 from pg2es.services.digests import list_differing
 from pg2es.services.generations import Generation
 from pg2es.services.refresh import Refresher, Target
+from pg2es.services.requests import scheduler
 
 AT_ONCE = 500
 
@@ -21,7 +22,9 @@ def sweep(clients: Clients, pipeline: Pipeline, generation: Generation) -> int:
     source = clients.project.source_of(pipeline)
     with clients.session(source) as reading, clients.session(source) as refreshing:
         sql = read_tables(reading, generation.made_from(pipeline)).sql
-        refresher = Refresher(refreshing, clients.elasticsearch, Target(generation.index, generation.meta, sql))
+        target = Target(generation.index, generation.meta, sql)
+        schedule = scheduler(clients, pipeline, generation.index)
+        refresher = Refresher(refreshing, clients.elasticsearch, target, schedule)
         extra: list[str] = []
         for expected, stored in list_differing(clients, reading, sql, generation.index).documents:
             extra.extend(stored.keys() - expected.keys())

@@ -23,8 +23,11 @@ final class Batch {
     private final Set<Long> invisible = new LinkedHashSet<>();
     private final Map<RootKey, List<SinkRecord>> direct = new LinkedHashMap<>();
     private final Map<Route, Map<List<String>, List<SinkRecord>>> lookups = new LinkedHashMap<>();
+    private final Map<Route, Map<List<String>, List<SinkRecord>>> wide = new LinkedHashMap<>();
     private final Map<SinkRecord, List<DataException>> faults = new IdentityHashMap<>();
     private final Map<RootKey, RejectedDocumentException> rejected = new LinkedHashMap<>();
+    private final Set<RootKey> deleted = new LinkedHashSet<>();
+    private boolean truncated;
     private Set<RootKey> pending;
 
     Batch(Collection<SinkRecord> records) {
@@ -62,12 +65,32 @@ final class Batch {
     /** A row's columns lead to a root by this route. */
     void addTuple(Route route, List<String> tuple, SinkRecord record) {
         if (route.sql().isEmpty()) {
-            direct.computeIfAbsent(new RootKey(tuple), key -> new ArrayList<>()).add(record);
+            addRoot(new RootKey(tuple), record);
         } else {
             lookups.computeIfAbsent(route, key -> new LinkedHashMap<>())
                     .computeIfAbsent(tuple, key -> new ArrayList<>())
                     .add(record);
         }
+    }
+
+    /** A root is asked for by its key. */
+    void addRoot(RootKey root, SinkRecord record) {
+        direct.computeIfAbsent(root, key -> new ArrayList<>()).add(record);
+    }
+
+    /** A table was emptied, which says of no row that it is gone. */
+    void addTruncate() {
+        truncated = true;
+    }
+
+    /** Whether all roots are still to be asked for, because a table was emptied. */
+    boolean isTruncated() {
+        return truncated;
+    }
+
+    /** All roots have been asked for. */
+    void settleTruncate() {
+        truncated = false;
     }
 
     void addFault(SinkRecord record, DataException fault) {
@@ -89,20 +112,31 @@ final class Batch {
     }
 
     /** Whether any record may lead to a root. */
-    boolean hasTuples() {
-        return !direct.isEmpty() || !lookups.isEmpty();
+    boolean hasWork() {
+        return truncated || !direct.isEmpty() || !lookups.isEmpty();
     }
 
-    /** Looks the roots up, unless an earlier try has done so. Every transaction must be visible. */
-    void findRoots(PostgresSession session) throws TransientFailure {
+    /**
+     * Looks the roots up, unless an earlier try has done so. Every transaction must be visible.
+     *
+     * @param most how many roots a lookup may lead to; one that leads to more is wide, and its roots stay out
+     */
+    void findRoots(PostgresSession session, int most) throws TransientFailure {
         if (pending != null) {
             return;
         }
         Set<RootKey> roots = new LinkedHashSet<>(direct.keySet());
         for (Map.Entry<Route, Map<List<String>, List<SinkRecord>>> lookup : lookups.entrySet()) {
-            roots.addAll(session.lookUp(lookup.getKey(), lookup.getValue().keySet()));
+            session.lookUp(lookup.getKey(), lookup.getValue().keySet(), most)
+                    .ifPresentOrElse(roots::addAll, () -> wide.put(lookup.getKey(), lookup.getValue()));
         }
+        lookups.keySet().removeAll(wide.keySet());
         pending = roots;
+    }
+
+    /** Lookups that lead to too many roots; whoever takes them over removes them. */
+    Map<Route, Map<List<String>, List<SinkRecord>>> wide() {
+        return wide;
     }
 
     /** Roots whose documents are not acknowledged yet. */
@@ -118,6 +152,11 @@ final class Batch {
 
     Map<RootKey, RejectedDocumentException> rejected() {
         return Collections.unmodifiableMap(rejected);
+    }
+
+    /** Roots whose documents were deleted and that nobody has scheduled yet for a second refresh. */
+    Set<RootKey> deleted() {
+        return deleted;
     }
 
     /** Faults of a record, in the order in which they were found. */

@@ -29,6 +29,7 @@ final class BulkWriter {
     static final class Result {
         private final Set<String> again = new LinkedHashSet<>();
         private final Map<String, RejectedDocumentException> rejected = new LinkedHashMap<>();
+        private final List<String> deleted = new ArrayList<>();
         private String reason = "";
 
         /** Documents that must be read and written again. */
@@ -43,6 +44,11 @@ final class BulkWriter {
 
         Map<String, RejectedDocumentException> rejected() {
             return rejected;
+        }
+
+        /** Documents that Elasticsearch has no more. */
+        List<String> deleted() {
+            return deleted;
         }
 
         boolean isAllAcknowledged() {
@@ -171,7 +177,10 @@ final class BulkWriter {
     private void judge(Document document, BulkItem item, Result result) {
         switch (item.outcome(document.isDelete())) {
             case WRITTEN -> metrics.increment(Metric.DOCUMENTS_WRITTEN);
-            case DELETED -> metrics.increment(Metric.DOCUMENTS_DELETED);
+            case DELETED -> {
+                metrics.increment(Metric.DOCUMENTS_DELETED);
+                result.deleted.add(document.id());
+            }
             case CONFLICT -> metrics.increment(Metric.CONFLICTS);
             case AGAIN -> result.addAgain(document.id(), item.describe());
             case REJECTED -> reject(document, item.describe(), result);

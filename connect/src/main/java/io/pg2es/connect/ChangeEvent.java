@@ -31,10 +31,9 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
         TRUNCATE
     }
 
-    /** A record's kind, and its event if it is a change. */
+    /** A record's kind, and its event if it is a change or a TRUNCATE, which has no images. */
     record Parsed(Kind kind, Optional<ChangeEvent> event) {
         private static final Parsed NOTHING = new Parsed(Kind.NOTHING, Optional.empty());
-        private static final Parsed TRUNCATED = new Parsed(Kind.TRUNCATE, Optional.empty());
     }
 
     /**
@@ -58,7 +57,7 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
         }
         return switch (op) {
             case LOGICAL_MESSAGE -> Parsed.NOTHING;
-            case TRUNCATE -> Parsed.TRUNCATED;
+            case TRUNCATE -> new Parsed(Kind.TRUNCATE, Optional.of(event(List.of(), envelope)));
             default -> throw new UnusableRecordException("its op is " + op + "; known are c, u, d, r, t and m");
         };
     }
@@ -70,6 +69,10 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
         if (images.isEmpty()) {
             throw new UnusableRecordException("it has neither before nor after");
         }
+        return event(images, envelope);
+    }
+
+    private static ChangeEvent event(List<Row> images, Row envelope) {
         Object transaction =
                 Row.of(envelope.get("source")).map(source -> source.get("txId")).orElse(null);
         return new ChangeEvent(

@@ -14,7 +14,7 @@ import org.apache.kafka.common.config.ConfigValue;
 final class ConfigChecks {
     /** First parts of option names that Kafka Connect does not use itself, so that an unknown one is a slip. */
     private static final Set<String> FAMILIES =
-            Set.of("postgres.", "elasticsearch.", "sql.", "batch.", "bulk.", "retry.");
+            Set.of("postgres.", "elasticsearch.", "sql.", "batch.", "bulk.", "retry.", "refresh.");
 
     private static final String TOPICS = "topics";
     private static final String TOPICS_REGEX = "topics.regex";
@@ -71,7 +71,18 @@ final class ConfigChecks {
                 return;
             }
         }
-        checkTopics(routed);
+        checkTopics(routed, checkRefreshTopics(routed));
+    }
+
+    /** The refresh topics; what the changes of a table come in is neither of them. */
+    private Set<String> checkRefreshTopics(Set<String> routed) {
+        Set<String> topics = new TreeSet<>();
+        for (String key : List.of(SinkKeys.REFRESH_TOPIC, SinkKeys.REFRESH_LATER_TOPIC)) {
+            if (values.get(key) instanceof String topic && (routed.contains(topic) || !topics.add(topic))) {
+                add(key, "%s needs a topic of its own, and %s is another's.", key, topic);
+            }
+        }
+        return topics;
     }
 
     private void checkRouteOptions(List<?> names) {
@@ -101,7 +112,7 @@ final class ConfigChecks {
         }
     }
 
-    private void checkTopics(Set<String> routed) {
+    private void checkTopics(Set<String> routed, Set<String> refresh) {
         if (properties.getOrDefault(TOPICS_REGEX, "").length() > 0) {
             add(TOPICS_REGEX, "Not allowed: a topic without a route would be lost. List the topics in topics.");
             return;
@@ -110,13 +121,17 @@ final class ConfigChecks {
                 .map(String::trim)
                 .filter(topic -> !topic.isEmpty())
                 .collect(Collectors.toCollection(TreeSet::new));
-        Set<String> without = difference(topics, routed);
+        Set<String> without = difference(difference(topics, routed), refresh);
         if (!without.isEmpty()) {
             add(SinkKeys.ROUTES, "No route for %s. Add a route for each, or take it out of topics.", without);
         }
         Set<String> unread = difference(routed, topics);
         if (!unread.isEmpty()) {
             add(SinkKeys.ROUTES, "Routes read %s, which topics does not list. Add it to topics.", unread);
+        }
+        Set<String> unheard = difference(refresh, topics);
+        if (!unheard.isEmpty()) {
+            add(SinkKeys.REFRESH_TOPIC, "topics does not list the refresh topics %s. Add them to topics.", unheard);
         }
     }
 
@@ -146,6 +161,18 @@ final class ConfigChecks {
     private void checkLimits() {
         checkOrder(SinkKeys.RETRY_INITIAL_MS, SinkKeys.RETRY_MAX_MS);
         checkOrder(SinkKeys.BULK_TIMEOUT_MS, SinkKeys.REQUEST_TIMEOUT_MS);
+        // A late write of an older version may arrive until the deadline, and a delete is done again only after it.
+        if (values.get(SinkKeys.DEADLINE_MS) instanceof Long deadline
+                && values.get(SinkKeys.REFRESH_LATER_DELAY_MS) instanceof Long delay
+                && delay <= deadline) {
+            add(
+                    SinkKeys.REFRESH_LATER_DELAY_MS,
+                    "%s (%d) must be more than %s (%d).",
+                    SinkKeys.REFRESH_LATER_DELAY_MS,
+                    delay,
+                    SinkKeys.DEADLINE_MS,
+                    deadline);
+        }
         // A request is sent only if its answer can still arrive before the deadline, so there must be room for the
         // read.
         if (values.get(SinkKeys.REQUEST_TIMEOUT_MS) instanceof Long request

@@ -62,16 +62,19 @@ final class DocumentOwners {
         }
     }
 
-    private static Optional<RootKey> keyOf(String id, int columns) {
+    /** The key that an id stands for; whether the columns' types take it, PostgreSQL knows. */
+    static Optional<RootKey> keyOf(String id, int columns) {
         if (columns == 1) {
             return Optional.of(new RootKey(List.of(id)));
         }
         try {
+            JsonNode values = JSON.readTree(id);
             List<String> key = new ArrayList<>();
-            for (JsonNode column : JSON.readTree(id)) {
-                key.add(column.asText());
+            for (JsonNode column : values) {
+                key.add(column.textValue());
             }
-            return Optional.of(new RootKey(key));
+            boolean isKey = values.isArray() && key.size() == columns && !key.contains(null);
+            return isKey ? Optional.of(new RootKey(key)) : Optional.empty();
         } catch (JsonProcessingException e) {
             return Optional.empty();
         }

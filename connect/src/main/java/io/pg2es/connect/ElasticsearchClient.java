@@ -34,6 +34,9 @@ final class ElasticsearchClient implements AutoCloseable {
     /** One bad action, such as an id that is too long, and Elasticsearch refuses the whole request. */
     private static final String INVALID_ACTION = "action_request_validation_exception";
 
+    /** A search that goes over several requests was forgotten, as by a node that restarted. */
+    private static final String SEARCH_FAILED = "search_phase_execution_exception";
+
     private static final int REASON_LENGTH = 500;
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -84,15 +87,7 @@ final class ElasticsearchClient implements AutoCloseable {
     Generation generation() throws TransientFailure {
         Request request = new Request("GET", "/" + config.index() + "/_mapping");
         request.addParameter("filter_path", "*.mappings._meta.pg2es");
-        try {
-            Response response = send(request);
-            return Generation.parse(
-                    JSON.readTree(response.getEntity().getContent()), config.pipeline(), config.index());
-        } catch (RequestRefused e) {
-            throw new ConnectException(describe(e.getMessage()));
-        } catch (IOException e) {
-            throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
-        }
+        return Generation.parse(ask(request), config.pipeline(), config.index());
     }
 
     /**
@@ -109,6 +104,17 @@ final class ElasticsearchClient implements AutoCloseable {
         Response response = send(request);
         try {
             return BulkResponse.parse(response.getEntity().getContent(), actions);
+        } catch (IOException e) {
+            throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
+        }
+    }
+
+    /** Sends a request of which only the answer counts, and returns that. */
+    JsonNode ask(Request request) throws TransientFailure {
+        try {
+            return JSON.readTree(send(request).getEntity().getContent());
+        } catch (RequestRefused e) {
+            throw new ConnectException(describe(e.getMessage()));
         } catch (IOException e) {
             throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
         }
@@ -141,10 +147,14 @@ final class ElasticsearchClient implements AutoCloseable {
                 }
                 throw new ConnectException(problem + " Mend the credentials or the user's privileges on the index.");
             }
-            case 404 ->
+            case 404 -> {
+                if (answer.startsWith(SEARCH_FAILED)) {
+                    yield new TransientFailure(problem, error);
+                }
                 throw new ConnectException(
                         problem + " The sink never creates an index: deploy the pipeline, or remove this connector.",
                         error);
+            }
             default -> {
                 if (answer.startsWith(INVALID_ACTION)) {
                     throw new RequestRefused(answer);

@@ -1,8 +1,11 @@
 package io.pg2es.connect;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -11,10 +14,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Refreshes the roots that a batch of change events leads to.
+ * Refreshes the roots that change events lead to, and those that records of the refresh topics name.
  *
- * <p>{@code put} returns only when every document is acknowledged or its record is among the dead letters; so the offsets
- * that Kafka Connect commits by itself are right.
+ * <p>{@code put} returns only when every document of its change events is acknowledged or the event is among the dead
+ * letters. What goes on after it, a lookup that is spread and the requests of the refresh topics, is open: Kafka Connect
+ * is told to commit no offset behind it.
  */
 public final class ElasticsearchSinkTask extends SinkTask {
     /** The task's number, put into its config by the connector. */
@@ -33,9 +37,13 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private RootCollector collector;
     private VisibilityWait visibilityWait;
     private Refresh refresh;
-    private DeadLetters deadLetters;
+    private RefreshWriter writer;
+    private OpenRecords open;
+    private Spreader spreader;
+    private Outcome outcome;
+    private RequestedRefreshes requested;
     private Backoff backoff;
-    /** What an earlier {@code put} left undone; null when nothing. */
+    /** The change events that an earlier {@code put} left undone; null when none. */
     private Batch batch;
 
     @Override
@@ -52,9 +60,14 @@ public final class ElasticsearchSinkTask extends SinkTask {
         collector = new RootCollector(config.pipeline(), config.routes(), metrics);
         visibilityWait = new VisibilityWait(config.visibilityPatience(), metrics);
         refresh = new Refresh(config, link, new BulkWriter(config, elasticsearch, metrics), metrics);
-        deadLetters = new DeadLetters(context.errantRecordReporter(), metrics);
+        writer = new RefreshWriter(config, metrics);
+        open = new OpenRecords();
+        spreader = new Spreader(config, elasticsearch, new PrimaryLink(config, elasticsearch), writer, open, metrics);
+        outcome = new Outcome(config, link, writer, new DeadLetters(context.errantRecordReporter(), metrics));
+        requested = new RequestedRefreshes(config, link, refresh, outcome, spreader, open, metrics);
         backoff = new Backoff(config.retryInitial(), config.retryMax());
         metrics.register();
+        spreader.start();
         openEarly();
     }
 
@@ -69,9 +82,23 @@ public final class ElasticsearchSinkTask extends SinkTask {
 
     @Override
     public void put(Collection<SinkRecord> records) {
-        if (records.isEmpty()) {
-            return;
+        spreader.check();
+        List<SinkRecord> changes = new ArrayList<>(records.size());
+        for (SinkRecord record : records) {
+            if (requested.isRequest(record)) {
+                requested.take(record);
+            } else {
+                changes.add(record);
+            }
         }
+        if (!changes.isEmpty()) {
+            refreshChanges(changes);
+        }
+        requested.work();
+        requested.schedule(context);
+    }
+
+    private void refreshChanges(List<SinkRecord> records) {
         if (batch == null || !batch.consistsOf(records)) {
             batch = collector.collect(records);
         }
@@ -97,13 +124,14 @@ public final class ElasticsearchSinkTask extends SinkTask {
     }
 
     private void process(TimeLimit limit) throws TransientFailure {
-        if (batch.hasTuples()) {
+        if (batch.hasWork()) {
             link.open();
             visibilityWait.await(batch.invisible(), link.session(), limit);
-            batch.findRoots(link.session());
+            batch.findRoots(link.session(), config.spreadRoots());
+            spreader.takeWide(batch);
             refresh.run(batch, limit);
         }
-        deadLetters.report(RecordFaults.of(batch, link.session()));
+        outcome.settle(batch);
     }
 
     private RetriableException later(TransientFailure failure, Duration pause) {
@@ -111,14 +139,27 @@ public final class ElasticsearchSinkTask extends SinkTask {
         return new RetriableException(failure.getMessage(), failure);
     }
 
+    @Override
+    public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> taken) {
+        return open.committable(taken);
+    }
+
     /** The batch in hand may lose records to another task; Kafka Connect hands over what is left. */
     @Override
     public void close(Collection<TopicPartition> partitions) {
         batch = null;
+        requested.forget(partitions);
+        open.forget(partitions);
     }
 
     @Override
     public void stop() {
+        if (spreader != null) {
+            spreader.close();
+        }
+        if (writer != null) {
+            writer.close();
+        }
         if (link != null) {
             link.close();
         }

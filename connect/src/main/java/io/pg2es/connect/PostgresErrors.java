@@ -9,6 +9,7 @@ import org.apache.kafka.connect.errors.ConnectException;
 /** Tells PostgreSQL's passing failures from those that somebody must mend. */
 final class PostgresErrors {
     static final String INVALID_PARAMETER_VALUE = "22023";
+    private static final String DATA_EXCEPTION = "22";
 
     /** What mends errors that have nothing to do with the SQL, by SQLSTATE or its class. */
     private static final Map<String, String> REMEDIES = Map.of(
@@ -48,10 +49,20 @@ final class PostgresErrors {
         return state != null && PERMANENT_CLASSES.contains(classOf(state));
     }
 
+    /** Whether a value is none of its type: the values are wrong, not the SQL. */
+    static boolean isDataError(SQLException error) {
+        return error.getSQLState() != null && classOf(error.getSQLState()).equals(DATA_EXCEPTION);
+    }
+
+    /** PostgreSQL's words, in one line. */
+    static String words(SQLException error) {
+        return LINE_BREAK.matcher(error.getMessage().strip()).replaceAll("; ");
+    }
+
     private String describe(String label, SQLException error) {
         return String.format(
                 "Pipeline %s: %s failed in PostgreSQL: %s (SQLSTATE %s).",
-                pipeline, label, LINE_BREAK.matcher(error.getMessage().strip()).replaceAll("; "), error.getSQLState());
+                pipeline, label, words(error), error.getSQLState());
     }
 
     private static String remedy(String state) {

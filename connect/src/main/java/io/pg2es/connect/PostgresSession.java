@@ -42,7 +42,10 @@ final class PostgresSession implements AutoCloseable {
     private final PreparedSql fence;
     private final PreparedSql visible;
     private final PreparedSql transactionStatus;
+    private final PreparedSql roots;
+    private final PreparedSql rootless;
     private final Map<Route, PreparedSql> lookups = new HashMap<>();
+    private final Map<Route, PreparedSql> wholeLookups = new HashMap<>();
 
     private PostgresSession(SinkConfig config, PostgresErrors errors, Connection connection) throws SQLException {
         this.config = config;
@@ -53,8 +56,11 @@ final class PostgresSession implements AutoCloseable {
         this.fence = PreparedSql.fence(config);
         this.visible = PreparedSql.visible(config);
         this.transactionStatus = PreparedSql.transactionStatus(config);
+        this.roots = PreparedSql.roots(config);
+        this.rootless = PreparedSql.rootless(config);
         for (Route route : config.routes()) {
             if (route.sql().isPresent()) {
+                wholeLookups.put(route, PreparedSql.wholeLookup(route, lookups.size()));
                 lookups.put(route, PreparedSql.lookup(route, lookups.size()));
             }
         }
@@ -100,8 +106,9 @@ final class PostgresSession implements AutoCloseable {
 
     /** Prepares every statement of the config, so that a broken one is found before the first event. */
     void prepare() throws TransientFailure {
-        List<PreparedSql> all = new ArrayList<>(List.of(documents, fence, visible, transactionStatus));
+        List<PreparedSql> all = new ArrayList<>(List.of(documents, fence, visible, transactionStatus, roots, rootless));
         all.addAll(lookups.values());
+        all.addAll(wholeLookups.values());
         for (PreparedSql sql : all) {
             execute(sql.label(), sql.prepare());
         }
@@ -140,23 +147,86 @@ final class PostgresSession implements AutoCloseable {
         });
     }
 
-    /** Roots that the route's tuples lead to now. */
-    Set<RootKey> lookUp(Route route, Collection<List<String>> tuples) throws TransientFailure {
+    /**
+     * Roots that the route's tuples lead to now.
+     *
+     * @param most how many rows are read
+     * @return the roots; empty when there are more rows
+     */
+    Optional<Set<RootKey>> lookUp(Route route, Collection<List<String>> tuples, int most) throws TransientFailure {
         PreparedSql lookup = lookups.get(route);
         return run(lookup.label(), statement -> {
-            connection.setAutoCommit(false);
-            statement.setFetchSize(FETCH_ROOTS);
-            Set<RootKey> roots = new LinkedHashSet<>();
-            String[] columns =
-                    literals.columns(List.copyOf(tuples), route.columns().size());
-            try (ResultSet rows = statement.executeQuery(lookup.execute(columns))) {
+            List<String> arguments = new ArrayList<>(List.of(tupleLiterals(route, tuples)));
+            arguments.add(Long.toString(most + 1L));
+            Set<RootKey> found = new LinkedHashSet<>();
+            long rows = stream(statement, lookup.execute(arguments.toArray(new String[0])), found::add);
+            return rows > most ? Optional.<Set<RootKey>>empty() : Optional.of(found);
+        });
+    }
+
+    /** Gives every root that the route's tuples lead to now, each once, however many they are. */
+    void streamLookUp(Route route, Collection<List<String>> tuples, RootReceiver receiver) throws TransientFailure {
+        PreparedSql lookup = wholeLookups.get(route);
+        run(lookup.label(), statement -> stream(statement, lookup.execute(tupleLiterals(route, tuples)), receiver));
+    }
+
+    /** Gives every root that there is. */
+    void streamRoots(RootReceiver receiver) throws TransientFailure {
+        // Not by EXECUTE, which would put the keys of the whole table aside before it gives the first.
+        run(roots.label(), statement -> stream(statement, roots.sql(), receiver));
+    }
+
+    /** Which of the keys no root has; or, in PostgreSQL's words, why one of them can be no key. */
+    Rootless findRootless(Collection<RootKey> keys) throws TransientFailure {
+        return run(rootless.label(), statement -> {
+            List<RootKey> found = new ArrayList<>();
+            try (ResultSet rows = statement.executeQuery(rootless.execute(keyLiterals(keys)))) {
                 while (rows.next()) {
-                    rootKey(rows).ifPresent(roots::add);
+                    rootKey(rows).ifPresent(found::add);
+                }
+                return new Rootless(found, Optional.empty());
+            } catch (SQLException e) {
+                if (PostgresErrors.isDataError(e)) {
+                    return new Rootless(List.of(), Optional.of(PostgresErrors.words(e)));
+                }
+                throw e;
+            }
+        });
+    }
+
+    /** Keys that no root has, as PostgreSQL writes them; with a problem, nothing is known of any of them. */
+    record Rootless(List<RootKey> keys, Optional<String> problem) {}
+
+    /** Takes roots that are read. */
+    interface RootReceiver {
+        void take(RootKey root) throws TransientFailure;
+    }
+
+    /** Reads roots with a cursor; returns how many rows there were. */
+    private long stream(Statement statement, String sql, RootReceiver receiver) throws SQLException, TransientFailure {
+        connection.setAutoCommit(false);
+        statement.setFetchSize(FETCH_ROOTS);
+        long count = 0;
+        try (ResultSet rows = statement.executeQuery(sql)) {
+            for (; rows.next(); count++) {
+                Optional<RootKey> root = rootKey(rows);
+                if (root.isPresent()) {
+                    receiver.take(root.get());
                 }
             }
-            connection.setAutoCommit(true);
-            return roots;
-        });
+        }
+        connection.setAutoCommit(true);
+        return count;
+    }
+
+    private String[] tupleLiterals(Route route, Collection<List<String>> tuples) throws SQLException {
+        return literals.columns(List.copyOf(tuples), route.columns().size());
+    }
+
+    private String[] keyLiterals(Collection<RootKey> keys) throws SQLException {
+        return literals.columns(
+                keys.stream().map(RootKey::columns).toList(),
+                config.keyColumns().size());
     }
 
     private Optional<RootKey> rootKey(ResultSet row) throws SQLException {
@@ -244,9 +314,7 @@ final class PostgresSession implements AutoCloseable {
     }
 
     private String[] documentArguments(List<RootKey> roots, long version) throws SQLException {
-        int keyColumns = config.keyColumns().size();
-        List<List<String>> keys = roots.stream().map(RootKey::columns).toList();
-        List<String> arguments = new ArrayList<>(List.of(literals.columns(keys, keyColumns)));
+        List<String> arguments = new ArrayList<>(List.of(keyLiterals(roots)));
         arguments.add(Long.toString(version));
         return arguments.toArray(new String[0]);
     }
@@ -299,7 +367,7 @@ final class PostgresSession implements AutoCloseable {
     }
 
     private interface Work<T> {
-        T on(Statement statement) throws SQLException;
+        T on(Statement statement) throws SQLException, TransientFailure;
     }
 
     @Override

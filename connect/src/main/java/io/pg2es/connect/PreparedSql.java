@@ -22,12 +22,40 @@ record PreparedSql(String label, String name, List<String> types, String sql) {
         return new PreparedSql(SinkKeys.SQL_DOCUMENTS, "pg2es_documents", types, config.sql(SinkKeys.SQL_DOCUMENTS));
     }
 
+    /** The first roots of a route; the last parameter says how many. EXECUTE reads to the end, whoever stops reading. */
     static PreparedSql lookup(Route route, int ordinal) {
+        List<String> types = new ArrayList<>(texts(route.columns().size()));
+        types.add("bigint");
         return new PreparedSql(
-                SinkKeys.route(route.name(), SinkKeys.ROUTE_SQL),
+                lookupLabel(route),
                 "pg2es_route_" + ordinal,
+                types,
+                "SELECT * FROM (\n" + route.sql().orElseThrow() + "\n) roots LIMIT $" + types.size());
+    }
+
+    /** All roots of a route, each once. */
+    static PreparedSql wholeLookup(Route route, int ordinal) {
+        return new PreparedSql(
+                lookupLabel(route),
+                "pg2es_whole_route_" + ordinal,
                 texts(route.columns().size()),
-                route.sql().orElseThrow());
+                "SELECT DISTINCT * FROM (\n" + route.sql().orElseThrow() + "\n) roots");
+    }
+
+    private static String lookupLabel(Route route) {
+        return SinkKeys.route(route.name(), SinkKeys.ROUTE_SQL);
+    }
+
+    static PreparedSql roots(SinkConfig config) {
+        return new PreparedSql(SinkKeys.SQL_ROOTS, "pg2es_roots", List.of(), config.sql(SinkKeys.SQL_ROOTS));
+    }
+
+    static PreparedSql rootless(SinkConfig config) {
+        return new PreparedSql(
+                SinkKeys.SQL_ROOTLESS,
+                "pg2es_rootless",
+                texts(config.keyColumns().size()),
+                config.sql(SinkKeys.SQL_ROOTLESS));
     }
 
     static PreparedSql fence(SinkConfig config) {
@@ -52,10 +80,15 @@ record PreparedSql(String label, String name, List<String> types, String sql) {
     }
 
     String prepare() {
-        return "PREPARE " + name + " (" + String.join(", ", types) + ") AS\n" + sql;
+        return "PREPARE " + name + parenthesized(types) + " AS\n" + sql;
     }
 
     String execute(String... literals) {
-        return "EXECUTE " + name + " (" + String.join(", ", literals) + ")";
+        return "EXECUTE " + name + parenthesized(List.of(literals));
+    }
+
+    /** PostgreSQL takes no empty parentheses. */
+    private static String parenthesized(List<String> parts) {
+        return parts.isEmpty() ? "" : " (" + String.join(", ", parts) + ")";
     }
 }

@@ -76,7 +76,7 @@ final class RecordFaults {
         Map<List<String>, Set<RootKey>> ofRoute = lookedUp.computeIfAbsent(route, key -> new HashMap<>());
         Set<RootKey> roots = ofRoute.get(tuple);
         if (roots == null) {
-            roots = session.lookUp(route, List.of(tuple));
+            roots = session.lookUp(route, List.of(tuple), Integer.MAX_VALUE).orElseThrow();
             ofRoute.put(tuple, roots);
         }
         return roots;

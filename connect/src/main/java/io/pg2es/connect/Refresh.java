@@ -43,15 +43,21 @@ final class Refresh {
                         "Pipeline %s: %d roots of the batch are left for the next round.",
                         config.pipeline(), batch.pending().size()));
             }
-            List<RootKey> slice = batch.pending().stream().limit(sliceRoots).toList();
-            Optional<Reading> reading = read(slice);
-            if (reading.isEmpty()) {
-                sliceRoots = Math.max(1, slice.size() / 2);
-                continue;
-            }
-            settle(batch, slice, writer.write(reading.get()));
-            growSlices(reading.get());
+            runSlice(batch, config.batchRoots());
         }
+    }
+
+    /** Refreshes one slice of the pending roots, or finds out that it must be smaller. */
+    void runSlice(Batch batch, int mostRoots) throws TransientFailure {
+        List<RootKey> slice =
+                batch.pending().stream().limit(Math.min(sliceRoots, mostRoots)).toList();
+        Optional<Reading> reading = read(slice);
+        if (reading.isEmpty()) {
+            sliceRoots = Math.max(1, slice.size() / 2);
+            return;
+        }
+        settle(batch, slice, writer.write(reading.get()));
+        growSlices(reading.get());
     }
 
     private Optional<Reading> read(List<RootKey> slice) throws TransientFailure {
@@ -70,6 +76,10 @@ final class Refresh {
     }
 
     private void settle(Batch batch, List<RootKey> slice, BulkWriter.Result result) throws TransientFailure {
+        int columns = config.keyColumns().size();
+        result.deleted()
+                .forEach(id ->
+                        batch.deleted().add(DocumentOwners.keyOf(id, columns).orElseThrow()));
         if (result.isAllAcknowledged()) {
             slice.forEach(batch.pending()::remove);
             return;

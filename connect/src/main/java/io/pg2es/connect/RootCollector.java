@@ -44,9 +44,8 @@ final class RootCollector {
             case NOTHING -> {}
             case TRUNCATE -> {
                 metrics.increment(Metric.TRUNCATES);
-                throw new UnusableRecordException(
-                        "it is a TRUNCATE, which names no rows: every document of the pipeline "
-                                + "must be refreshed. Run the pipeline's backfill");
+                batch.addTruncate();
+                addChange(record, parsed.event().orElseThrow(), batch);
             }
             case CHANGE -> addChange(record, parsed.event().orElseThrow(), batch);
         }
@@ -76,6 +75,10 @@ final class RootCollector {
     }
 
     private UnusableRecordException unusable(SinkRecord record, String reason) {
+        return unusable(pipeline, record, reason);
+    }
+
+    static UnusableRecordException unusable(String pipeline, SinkRecord record, String reason) {
         return new UnusableRecordException(
                 String.format("Pipeline %s cannot use the record at %s: %s.", pipeline, place(record), reason));
     }

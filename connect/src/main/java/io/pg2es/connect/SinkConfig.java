@@ -62,6 +62,31 @@ final class SinkConfig extends AbstractConfig {
         return getString(key);
     }
 
+    String refreshTopic() {
+        return getString(SinkKeys.REFRESH_TOPIC);
+    }
+
+    String refreshLaterTopic() {
+        return getString(SinkKeys.REFRESH_LATER_TOPIC);
+    }
+
+    Duration refreshLaterDelay() {
+        return millis(SinkKeys.REFRESH_LATER_DELAY_MS);
+    }
+
+    int pageRoots() {
+        return getInt(SinkKeys.REFRESH_PAGE_ROOTS);
+    }
+
+    int spreadRoots() {
+        return getInt(SinkKeys.REFRESH_SPREAD_ROOTS);
+    }
+
+    /** Settings of Kafka's producer, under Kafka's own names. */
+    Map<String, Object> kafkaProperties() {
+        return originalsWithPrefix(SinkKeys.KAFKA_PREFIX);
+    }
+
     String postgresUrl() {
         return getString(SinkKeys.POSTGRES_URL);
     }

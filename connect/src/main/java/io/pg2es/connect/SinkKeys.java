@@ -33,7 +33,18 @@ final class SinkKeys {
     static final String SQL_VERSION = "sql.version";
     static final String SQL_DOCUMENTS = "sql.documents";
     static final String SQL_FLUSH = "sql.flush";
+    static final String SQL_ROOTS = "sql.roots";
+    static final String SQL_ROOTLESS = "sql.rootless";
     static final String ROUTES = "routes";
+    static final String REFRESH_TOPIC = "refresh.topic";
+    static final String REFRESH_LATER_TOPIC = "refresh.later.topic";
+    static final String REFRESH_LATER_DELAY_MS = "refresh.later.delay.ms";
+    static final String REFRESH_PAGE_ROOTS = "refresh.page.roots";
+    static final String REFRESH_SPREAD_ROOTS = "refresh.spread.roots";
+    /** What follows it is a setting of Kafka's producer. */
+    static final String KAFKA_PREFIX = "kafka.";
+
+    static final String KAFKA_BOOTSTRAP_SERVERS = KAFKA_PREFIX + "bootstrap.servers";
     static final String BATCH_ROOTS = "batch.roots";
     static final String BULK_MAX_BYTES = "bulk.max.bytes";
     static final String DOCUMENT_MAX_BYTES = "document.max.bytes";
@@ -99,7 +110,8 @@ final class SinkKeys {
                         "",
                         null,
                         HIGH,
-                        "User with the privileges `index`, `delete` and `view_index_metadata` on the index, and without "
+                        "User with the privileges `read`, `index`, `delete`, `maintenance` and `view_index_metadata` on the "
+                                + "index, and without "
                                 + "`create_index` and `auto_configure`: so a dropped index can never come back by a late "
                                 + "write.")
                 .optional(ELASTICSEARCH_PASSWORD, Type.PASSWORD, "", null, HIGH, "Its password.")
@@ -143,7 +155,14 @@ final class SinkKeys {
                         SQL_FLUSH,
                         Type.STRING,
                         Validators.TEXT,
-                        "Statements between the read and COMMIT that make the version's place in the WAL durable.");
+                        "Statements between the read and COMMIT that make the version's place in the WAL durable.")
+                .required(SQL_ROOTS, Type.STRING, Validators.TEXT, "→ rows of K texts: the keys of all roots.")
+                .required(
+                        SQL_ROOTLESS,
+                        Type.STRING,
+                        Validators.TEXT,
+                        "`$1`…`$K` text[], keys as parallel arrays → rows of K texts: those that no root has; an SQLSTATE of "
+                                + "class 22 when one of them can be no key.");
 
         options.group("Routes")
                 .required(
@@ -151,7 +170,48 @@ final class SinkKeys {
                         Type.LIST,
                         Validators.NAMES,
                         "Names of the routes from a topic's changed rows to roots. Every topic of `topics` needs one at "
-                                + "least.");
+                                + "least, but for the two refresh topics.");
+
+        options.group("Refresh topics")
+                .required(
+                        REFRESH_TOPIC,
+                        Type.STRING,
+                        Validators.TEXT,
+                        "Topic of requests to refresh roots: written by the sink for changes that lead to many roots, and by "
+                                + "any other program. It is listed in `topics`.")
+                .required(
+                        REFRESH_LATER_TOPIC,
+                        Type.STRING,
+                        Validators.TEXT,
+                        "Topic of the roots whose documents were deleted, for their second refresh. It is listed in `topics`.")
+                .tuning(
+                        REFRESH_LATER_DELAY_MS,
+                        Type.LONG,
+                        3_600_000L,
+                        1_000,
+                        86_400_000,
+                        "How long after the delete that is. It must be more than `deadline.ms`, by the time that a request on "
+                                + "its way to Elasticsearch may take.")
+                .tuning(
+                        REFRESH_PAGE_ROOTS,
+                        Type.INT,
+                        500,
+                        1,
+                        10_000,
+                        "Roots in one record that the sink writes, and roots refreshed between two looks for changes.")
+                .tuning(
+                        REFRESH_SPREAD_ROOTS,
+                        Type.INT,
+                        5_000,
+                        1,
+                        1_000_000,
+                        "A route whose changed rows lead to more roots is spread: the roots go to the refresh topic.")
+                .required(
+                        KAFKA_BOOTSTRAP_SERVERS,
+                        Type.STRING,
+                        Validators.TEXT,
+                        "Kafka, where the refresh topics are. Any other setting of Kafka's producer may be given the same way, "
+                                + "such as `kafka.security.protocol`.");
 
         options.group("Tuning")
                 .tuning(BATCH_ROOTS, Type.INT, 500, 1, 100_000, "Roots read by one statement, at most.")

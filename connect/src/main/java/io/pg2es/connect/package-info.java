@@ -13,8 +13,12 @@
  *                               │
  *      Refresh: version, documents, flush, COMMIT ─▶ BulkWriter ─▶ acknowledged
  *                               │
- *              DeadLetters (what no retry can mend)
+ *         Outcome: RefreshWriter (second refreshes), DeadLetters (what no retry can mend)
  * </pre>
+ *
+ * <p>Records of the refresh topics wait in a {@code RefreshQueue}; {@code RequestedRefreshes} does a slice of them after
+ * the changes of each {@code put}. Lookups of too many roots, and requests for everything, go to the {@code Spreader},
+ * which writes their roots to the refresh topic. {@code OpenRecords} keeps the offsets of what is not done.
  *
  * <p>No SQL and no JSON document is made here: the SQL arrives rendered in the connector's config, and PostgreSQL renders
  * the lines of the bulk request.

@@ -13,6 +13,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class ConfigTest {
+    private static final String REFRESH = "shop.orders-refresh,shop.orders-refresh-later";
+
     private final ElasticsearchSinkConnector connector = new ElasticsearchSinkConnector();
 
     @Test
@@ -55,6 +57,12 @@ class ConfigTest {
                 "bulk.timeout.ms | 40000 | must not be more than request.timeout.ms",
                 "elasticsearch.password | x | go together",
                 "topics.regex | shop.* | List the topics",
+                "refresh.topic | shop.public.orders | needs a topic of its own",
+                "refresh.later.topic | shop.orders-refresh | needs a topic of its own",
+                "refresh.topic | elsewhere | topics does not list the refresh topics [elsewhere]",
+                "refresh.later.delay.ms | 600000 | must be more than deadline.ms (600000)",
+                "refresh.pages | 5 | Unknown option refresh.pages",
+                "kafka.bootstrap.servers | '' | some text",
                 "batch.size | 5 | Unknown option batch.size. Known are [batch.roots]",
                 "route.item.topic | x | Unknown option route.item.topic",
                 "route.items.column | x | Unknown option route.items.column",
@@ -67,9 +75,10 @@ class ConfigTest {
 
     @Test
     void topicsAndRoutesFit() {
-        assertThat(errors(TestConfig.with("topics", "shop.public.orders")).get("routes"))
+        assertThat(errors(TestConfig.with("topics", "shop.public.orders," + REFRESH))
+                        .get("routes"))
                 .containsExactly("Routes read [shop.public.items], which topics does not list. Add it to topics.");
-        assertThat(errors(TestConfig.with("topics", "shop.public.orders, shop.public.items, other"))
+        assertThat(errors(TestConfig.with("topics", "shop.public.orders, shop.public.items, other, " + REFRESH))
                         .get("routes"))
                 .containsExactly("No route for [other]. Add a route for each, or take it out of topics.");
     }
@@ -112,8 +121,16 @@ class ConfigTest {
     }
 
     @Test
+    void kafkasOwnSettingsGoToTheProducer() {
+        Map<String, String> properties = TestConfig.with("kafka.security.protocol", "SASL_SSL");
+        assertThat(errors(properties)).isEmpty();
+        assertThat(new SinkConfig(properties).kafkaProperties())
+                .containsOnly(Map.entry("bootstrap.servers", "kafka:9092"), Map.entry("security.protocol", "SASL_SSL"));
+    }
+
+    @Test
     void aTaskRefusesWhatValidationWouldRefuse() {
-        assertThatThrownBy(() -> TestConfig.config("topics", "shop.public.orders"))
+        assertThatThrownBy(() -> TestConfig.config("topics", "shop.public.orders," + REFRESH))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("Routes read");
     }

@@ -18,7 +18,7 @@ class DeadLettersTest {
     @Test
     void aRejectedDocumentIsReportedOnceForEachRecordThatLedToIt() throws TransientFailure {
         Batch batch = new RootCollector("orders", TestConfig.config().routes(), metrics).collect(List.of(record));
-        batch.findRoots(null);
+        batch.findRoots(null, 1);
         batch.reject(new RootKey(List.of("1")), new RejectedDocumentException("rejected."));
         batch.addFault(record, new UnusableRecordException("unusable."));
         List<String> reports = new ArrayList<>();

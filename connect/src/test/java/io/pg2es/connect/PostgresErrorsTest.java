@@ -54,6 +54,9 @@ class PostgresErrorsTest {
         assertThat(sql.execute("'{1,2}'")).isEqualTo("EXECUTE pg2es_visible ('{1,2}')");
         SinkConfig config = TestConfig.config("key.columns", "a,b", "route.root.columns", "id,x");
         assertThat(PreparedSql.documents(config).types()).containsExactly("text[]", "text[]", "bigint");
-        assertThat(PreparedSql.lookup(config.routes().get(1), 0).types()).containsExactly("text[]", "text[]");
+        Route route = config.routes().get(1);
+        assertThat(PreparedSql.lookup(route, 0).types()).containsExactly("text[]", "text[]", "bigint");
+        assertThat(PreparedSql.wholeLookup(route, 0).types()).containsExactly("text[]", "text[]");
+        assertThat(PreparedSql.roots(config).execute()).isEqualTo("EXECUTE pg2es_roots");
     }
 }

@@ -14,7 +14,7 @@ class RefreshTest {
         SinkMetrics metrics = TestConfig.metrics();
         Batch batch = new RootCollector("orders", config.routes(), metrics)
                 .collect(List.of(Events.record("shop.public.orders", 0, "{\"op\":\"c\",\"after\":{\"id\":1}}")));
-        batch.findRoots(null);
+        batch.findRoots(null, 1);
         Refresh refresh = new Refresh(config, null, null, metrics);
         assertThatThrownBy(() -> refresh.run(batch, TimeLimit.in(Duration.ZERO)))
                 .isInstanceOf(TimeIsUp.class)

@@ -52,22 +52,33 @@ class RootCollectorTest {
 
     @Test
     void whatCannotBeUsedIsToldAndTheRestGoesOn() {
-        SinkRecord truncate = Events.record(ORDERS, 0, "{\"op\":\"t\",\"before\":null,\"after\":null}");
         SinkRecord keyless = Events.record(ORDERS, 1, "{\"op\":\"c\",\"after\":{\"name\":\"x\"}}");
         SinkRecord stray = Events.record("elsewhere", 2, "{\"op\":\"c\",\"after\":{\"id\":1}}");
         SinkRecord good = Events.record(ORDERS, 3, "{\"op\":\"c\",\"after\":{\"id\":9}}");
         SinkRecord tombstone = Events.record(ORDERS, 4, null);
 
-        Batch batch = collector.collect(List.of(truncate, keyless, stray, good, tombstone));
+        Batch batch = collector.collect(List.of(keyless, stray, good, tombstone));
 
         assertThat(batch.direct()).containsOnlyKeys(root("9"));
-        assertThat(reason(batch, truncate)).contains("TRUNCATE").contains("backfill");
         assertThat(reason(batch, keyless))
                 .isEqualTo("Pipeline orders cannot use the record at shop.public.orders-0@1: route root: it has no "
                         + "column id; the source connector must capture the columns that lead to roots.");
         assertThat(reason(batch, stray)).contains("no route reads its topic");
         assertThat(batch.faultsOf(good)).isEmpty();
         assertThat(batch.faultsOf(tombstone)).isEmpty();
+        assertThat(batch.isTruncated()).isFalse();
+    }
+
+    @Test
+    void aTruncateConcernsEveryRootOnceItsTransactionIsVisible() {
+        SinkRecord truncate = Events.record(ORDERS, 0, "{\"op\":\"t\",\"source\":{\"txId\":5}}");
+
+        Batch batch = collector.collect(List.of(truncate));
+
+        assertThat(batch.isTruncated()).isTrue();
+        assertThat(batch.hasWork()).isTrue();
+        assertThat(batch.invisible()).containsExactly(5L);
+        assertThat(batch.faultsOf(truncate)).isEmpty();
         assertThat(metrics.get(Metric.TRUNCATES)).isEqualTo(1);
     }
 

@@ -11,7 +11,7 @@ final class TestConfig {
         Map<String, String> properties = new HashMap<>();
         properties.put("name", "pg2es-sink-orders-000001");
         properties.put("connector.class", ElasticsearchSinkConnector.class.getName());
-        properties.put("topics", "shop.public.orders,shop.public.items");
+        properties.put("topics", "shop.public.orders,shop.public.items,shop.orders-refresh,shop.orders-refresh-later");
         properties.put("pipeline", "orders");
         properties.put("index", "orders-000001");
         properties.put("key.columns", "id");
@@ -27,6 +27,11 @@ final class TestConfig {
         properties.put("sql.version", "SELECT 1");
         properties.put("sql.documents", "SELECT 'id', 'action', 'source'");
         properties.put("sql.flush", "SELECT 1");
+        properties.put("sql.roots", "SELECT id FROM orders");
+        properties.put("sql.rootless", "SELECT id FROM unnest($1) id");
+        properties.put("refresh.topic", "shop.orders-refresh");
+        properties.put("refresh.later.topic", "shop.orders-refresh-later");
+        properties.put("kafka.bootstrap.servers", "kafka:9092");
         properties.put("routes", "root,items");
         properties.put("route.root.topic", "shop.public.orders");
         properties.put("route.root.columns", "id");

@@ -1,0 +1,85 @@
+"""A row that touches many roots changes: how late the other changes are meanwhile, and how long it takes itself."""
+
+import statistics
+import threading
+import time
+from threading import Event
+
+from bench.ground import Ground, Joined, prepare_ground
+from bench.results import Result
+from bench.stream import Traffic, backfill_all, measure_delays
+from pg2es.core.errors import DriftFound
+from pg2es.services.compare import compare
+
+ORDERS = 200_000
+OTHERS = 20_000
+RATE = 200
+USUAL_S = 60
+WARM_UP_S = 10
+POLL_S = 0.5
+
+_JOINED = Joined(
+    statements=(
+        "CREATE TABLE public.customers (id bigint PRIMARY KEY, email text NOT NULL)",
+        "INSERT INTO public.customers VALUES (1, 'before'), (2, 'another')",
+        "ALTER TABLE public.flat ADD customer_id bigint",
+        f"UPDATE public.flat SET customer_id = CASE WHEN id <= {ORDERS} THEN 1 ELSE 2 END",
+        "CREATE INDEX ON public.flat (customer_id)",
+    ),
+    document="""\
+SELECT root.id, root.seq, root.name, root.city, root.status, root.amount, root.quantity, root.active, root.note,
+  c.email
+FROM root LEFT JOIN public.customers c ON c.id = root.customer_id
+""",
+    pipeline="""\
+document: bench-flat.sql
+related:
+  - table: public.customers
+    roots_sql: SELECT o.id FROM changed c JOIN public.flat o ON o.customer_id = c.id
+""",
+)
+
+
+def measure_spread() -> dict[str, Result]:
+    """Return the p99 of other changes while a customer with many orders is renamed ÷ their usual p99, and its time."""
+    with prepare_ground(ORDERS + OTHERS, _JOINED) as ground:
+        generation = backfill_all(ground)
+        others = range(ORDERS, ORDERS + OTHERS)
+        _measure_for(ground, Traffic(others, RATE), WARM_UP_S)
+        usual = _measure_for(ground, Traffic(others, RATE, first_number=10_000), USUAL_S)
+        renamed = Event()
+        seconds: list[float] = []
+        threading.Thread(target=_rename, args=(ground, renamed, seconds)).start()
+        meanwhile = measure_delays(ground, Traffic(others, RATE, first_number=100_000), renamed)
+        comparison = compare(ground.clients, ground.pipeline, generation)
+    if not comparison.clean:
+        raise DriftFound(str(comparison))
+    return {
+        "spread_p99_ratio": Result(round(_p99(meanwhile) / _p99(usual), 2), "ratio", 3, "lower"),
+        "spread_usual_p99_ms": Result(round(_p99(usual) * 1000), "ms", None, "lower"),
+        "spread_p99_ms": Result(round(_p99(meanwhile) * 1000), "ms", None, "lower"),
+        "spread_seconds": Result(round(seconds[0], 1), "s", None, "lower"),
+        "spread_roots_per_s": Result(round(ORDERS / seconds[0]), "roots/s", None, "higher"),
+    }
+
+
+def _measure_for(ground: Ground, traffic: Traffic, seconds: float) -> list[float]:
+    stop = Event()
+    threading.Timer(seconds, stop.set).start()
+    return measure_delays(ground, traffic, stop)
+
+
+def _rename(ground: Ground, done: Event, seconds: list[float]) -> None:
+    """Rename the customer and wait until each of the orders is found by the new name."""
+    with ground.clients.session(ground.source) as session:
+        session.execute("UPDATE public.customers SET email = 'after' WHERE id = 1")
+    started = time.monotonic()
+    query = {"term": {"email": "after"}}
+    while ground.clients.elasticsearch.count(index=ground.pipeline.alias, query=query)["count"] < ORDERS:
+        time.sleep(POLL_S)
+    seconds.append(time.monotonic() - started)
+    done.set()
+
+
+def _p99(delays: list[float]) -> float:
+    return statistics.quantiles(delays, n=100)[98]

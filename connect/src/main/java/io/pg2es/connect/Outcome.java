@@ -1,0 +1,29 @@
+package io.pg2es.connect;
+
+/** What is left to do once every document of a batch is acknowledged: second refreshes are scheduled, faults reported. */
+final class Outcome {
+    private final SinkConfig config;
+    private final PrimaryLink link;
+    private final RefreshWriter writer;
+    private final DeadLetters deadLetters;
+
+    Outcome(SinkConfig config, PrimaryLink link, RefreshWriter writer, DeadLetters deadLetters) {
+        this.config = config;
+        this.link = link;
+        this.writer = writer;
+        this.deadLetters = deadLetters;
+    }
+
+    /** Nothing of the batch is open when this returns; called again after a failure, it goes on where it was. */
+    void settle(Batch batch) throws TransientFailure {
+        if (batch.isTruncated()) {
+            // What was read before the TRUNCATE may be written after the documents were listed: hence the second time.
+            writer.writeAll(config.refreshTopic());
+            writer.writeAll(config.refreshLaterTopic());
+            batch.settleTruncate();
+        }
+        writer.writeRoots(config.refreshLaterTopic(), batch.deleted());
+        batch.deleted().clear();
+        deadLetters.report(RecordFaults.of(batch, link.session()));
+    }
+}
