@@ -126,19 +126,20 @@ def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
     with superuser("postgres") as admin:
         _drop(admin)
         admin.execute(sql.SQL("CREATE DATABASE {} OWNER pg2es").format(sql.Identifier(DATABASE)))
-        try:
-            with ground.clients.session(ground.source) as session:
-                session.execute(_TABLE)
-                session.execute(_ROWS.replace("%s", str(rows)))
-                for statement in joined.statements if joined else ():
-                    session.execute(statement)
-                session.execute("VACUUM (ANALYZE, FREEZE)")
-            yield ground
-        finally:
-            connectors.remove(ground.clients, ground.source)
-            ground.drop_indices()
+    try:
+        with ground.clients.session(ground.source) as session:
+            session.execute(_TABLE)
+            session.execute(_ROWS.replace("%s", str(rows)))
+            for statement in joined.statements if joined else ():
+                session.execute(statement)
+            session.execute("VACUUM (ANALYZE, FREEZE)")
+        yield ground
+    finally:
+        connectors.remove(ground.clients, ground.source)
+        ground.drop_indices()
+        with superuser("postgres") as admin:  # a session of its own: the server may have been killed meanwhile
             _drop(admin)
-            shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
 @contextmanager

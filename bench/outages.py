@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from bench.ground import Ground, prepare_ground
 from bench.reindex import fill
 from bench.results import Result
-from demo.airflow import Airflow
+from demo.airflow import Airflow, RunState
 from pg2es.core.errors import DriftFound, PostgresUnavailable, TransientError
 from pg2es.core.generation import sink_connector
 from pg2es.services.barrier import pass_barrier
@@ -92,7 +92,11 @@ def lose_scheduler(airflow: Airflow) -> float:
     with dead(SCHEDULER):
         run = airflow.trigger("retire")
     started = time.monotonic()
-    airflow.wait([run], PATIENCE_S)
+    wait_for(
+        lambda: airflow.progress(run).state in (RunState.SUCCESS, RunState.FAILED),  # it is about when, not about how
+        timeout_s=PATIENCE_S,
+        on_timeout=lambda: TransientError(f"Nobody ran {run.dag_id} after the scheduler was back."),
+    )
     return round(time.monotonic() - started, 1)
 
 
