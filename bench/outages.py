@@ -46,8 +46,12 @@ def measure_outages() -> dict[str, Result]:
         fill(ground)
         with writing(ground):
             found = {
-                "takeover_source_worker_s": Result(lose_worker(ground, ground.source.connector), "s", 30, "lower"),
-                "takeover_sink_worker_s": Result(lose_worker(ground, live_sink(ground)), "s", 30, "lower"),
+                "takeover_source_worker_s": Result(
+                    lose_worker(ground, ground.source.connector), "s", TAKEOVER_TARGET_S, "lower"
+                ),
+                "takeover_sink_worker_s": Result(
+                    lose_worker(ground, live_sink(ground)), "s", TAKEOVER_TARGET_S, "lower"
+                ),
                 **{
                     f"recovery_{server}_s": Result(lose_server(ground, server), "s", None, "lower")
                     for server in SERVERS
