@@ -7,18 +7,31 @@ MAKEFLAGS += --jobs=2
 BIN := .venv/bin
 STACK := $(BIN)/python -m stack
 MAVEN := mvn --quiet --batch-mode
+PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: help demo test setup up down status logs clean lint format bench docs screenshots requirements system browser
+.PHONY: help demo test test-all check unit java setup up down status logs clean lint format bench docs screenshots requirements system browser
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: setup ## Fill Elasticsearch from a sample shop while it changes, and compare every document
 	$(BIN)/python -m demo
 
-test: setup browser lint ## Run every check and every test, against a stack of its own
-	stack/test.sh
+test: setup browser ## Run every check, and every test but the long ones, on stacks of their own
+	$(BIN)/python -m tests.run
+
+test-all: setup browser ## Run every check and every test
+	$(BIN)/python -m tests.run --all
+
+check: setup ## Run what needs no server: lint, types, unit tests, JUnit
+	@$(MAKE) --no-print-directory --output-sync=target lint unit java
+
+unit: setup
+	$(BIN)/python -m pytest tests/unit --junitxml=.stack/test/report/unit.xml
+
+java: setup
+	$(MAVEN) -f connect/pom.xml test
 
 setup: .venv/.installed stack/target/.fetched connect/target/.packaged ## Install what is missing
 
@@ -35,7 +48,7 @@ logs: ## Follow the servers' logs
 	@$(STACK) logs --follow
 
 clean: ## Stop the stack and remove its data
-	@test ! -x $(BIN)/python || { PG2ES_STACK_DATA=.stack/test $(STACK) clean && $(STACK) clean; }
+	@test ! -x $(BIN)/python || { $(BIN)/python -m tests.lanes && $(STACK) clean; }
 
 lint: setup ## Check style, types and import rules
 	$(BIN)/ruff check
@@ -60,12 +73,9 @@ docs: setup ## Write the parts of docs/ that come from the code
 screenshots: browser ## Take the pictures in docs/images/ of a running demo
 	$(BIN)/python -m demo.screenshots
 
-requirements: .venv/.installed ## Pin requirements.in and requirements-dev.in anew
-	$(BIN)/pip install --quiet uv
-	for part in requirements requirements-dev; do \
-	    $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	        --upgrade --quiet $$part.in -o $$part.txt || exit; \
-	done
+requirements: .venv/.installed ## Pin requirements.in, requirements-dev.in and uv anew
+	for part in requirements requirements-dev; do $(PIN) $$part.in -o $$part.txt || exit; done
+	echo uv | $(PIN) - -o stack/uv.txt
 
 system:
 	@stack/install-system.sh
@@ -73,7 +83,7 @@ system:
 browser: | system
 	@stack/install-system.sh browser
 
-.venv/.installed: requirements.txt requirements-dev.txt | system
+.venv/.installed: requirements.txt requirements-dev.txt stack/uv.txt | system
 	stack/install-venv.sh
 	@touch $@
 

@@ -10,11 +10,11 @@ from multiprocessing.connection import Connection
 from bench.ground import Ground, prepare_ground
 from bench.results import Result
 from pg2es.adapters.elasticsearch import send_bulk
-from pg2es.core.chunks import BlockRange
+from pg2es.core.backfill import BlockRange
 from pg2es.services import backfill
-from pg2es.services.clients import read_tables
 from pg2es.services.generations import Generation, begin_build
 from pg2es.services.refresh import IN_FLIGHT, Body, Refresher, Target
+from pg2es.services.tables import read_tables
 
 ROWS = 200_000
 ROUNDS = 3

@@ -9,11 +9,10 @@ from bench.ground import Ground, prepare_ground
 from bench.planted import Planter, ids_of
 from bench.reindex import fill
 from bench.results import Result
-from pg2es.core.drift import Drift
-from pg2es.core.reconciliation import Deep, Reconciliation
-from pg2es.services.barrier import pass_barrier
+from pg2es.core.drift import Deep, Drift, Reconciliation
+from pg2es.services.drift import reconcile
 from pg2es.services.generations import require_live_generation
-from pg2es.services.reconcile import reconcile
+from pg2es.services.stream import pass_barrier
 
 ROWS = 50_000
 WRITERS = 8

@@ -10,12 +10,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.project import load_project
-from pg2es.core.source import Source
-from pg2es.services import connectors
+from pg2es.core.config import Pipeline, Source, load_project
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, create_generation, read_recipe
+from pg2es.services.stream import remove_source
 from stack.config import load_config
 
 DATABASE = "bench"
@@ -135,7 +133,7 @@ def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
             session.execute("VACUUM (ANALYZE, FREEZE)")
         yield ground
     finally:
-        connectors.remove(ground.clients, ground.source)
+        remove_source(ground.clients, ground.source)
         ground.drop_indices()
         with superuser("postgres") as admin:  # a session of its own: the server may have been killed meanwhile
             _drop(admin)

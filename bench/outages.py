@@ -1,6 +1,6 @@
 """What happens when something dies while rows change: how long until all of it is searchable again, without a hand.
 
-A server is killed by SIGKILL and comes back after DOWN_S, as a supervisor would bring it; a worker of Kafka Connect
+A server is killed by SIGKILL and comes back after a while, as a supervisor would bring it; a worker of Kafka Connect
 stays away until another one has taken over.
 """
 
@@ -19,10 +19,10 @@ from bench.reindex import fill
 from bench.results import Result
 from demo.airflow import Airflow, RunState
 from pg2es.core.errors import DriftFound, PostgresUnavailable, TransientError
-from pg2es.core.generation import sink_connector
-from pg2es.services.barrier import pass_barrier
-from pg2es.services.compare import compare
+from pg2es.core.generations import sink_connector
+from pg2es.services.drift import compare
 from pg2es.services.generations import require_live_generation
+from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from stack.config import load_config
 from stack.launcher import Stack
@@ -82,9 +82,9 @@ def lose_worker(ground: Ground, connector: str) -> float:
         stack.start(worker)
 
 
-def lose_server(ground: Ground, server: str) -> float:
-    """Kill a server for DOWN_S; return the seconds from when it answers again until everything is searchable."""
-    with dead(server):
+def lose_server(ground: Ground, server: str, down_s: float = DOWN_S) -> float:
+    """Kill a server for a while; return the seconds from when it answers again until everything is searchable."""
+    with dead(server, down_s):
         pass
     started = time.monotonic()
     wait_until_searchable(ground)
@@ -105,11 +105,11 @@ def lose_scheduler(airflow: Airflow) -> float:
 
 
 @contextmanager
-def dead(server: str) -> Iterator[None]:
-    """Kill a server; it comes back at the end, after DOWN_S at least."""
+def dead(server: str, down_s: float = DOWN_S) -> Iterator[None]:
+    """Kill a server; it comes back at the end, after `down_s` at least."""
     stack = Stack()
     stack.kill(server)
-    back = time.monotonic() + DOWN_S
+    back = time.monotonic() + down_s
     try:
         yield
         _STANDSTILL.wait(back - time.monotonic())
@@ -159,8 +159,11 @@ class Changes:
 
 
 @contextmanager
-def writing(ground: Ground) -> Iterator[Changes]:
-    """Change, delete and insert rows all the time; who loses the connection makes a new one."""
+def writing(ground: Ground, pause_s: float = 0.02) -> Iterator[Changes]:
+    """Change, delete and insert rows all the time; who loses the connection makes a new one.
+
+    `pause_s`: between two changes of each writer.
+    """
     stop, changes, counting = threading.Event(), Changes(), threading.Lock()
 
     def count(*, lost: bool = False) -> None:
@@ -173,7 +176,7 @@ def writing(ground: Ground) -> Iterator[Changes]:
         while not stop.is_set():
             try:
                 with ground.clients.session(ground.source) as session:
-                    while not stop.wait(0.02):
+                    while not stop.wait(pause_s):
                         row = 1 + writer + WRITERS * (number % (ROWS // WRITERS))
                         number += 1
                         session.execute(

@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pg2es.adapters.documents import fetch_documents
-from pg2es.adapters.elasticsearch import Client, post_raw
+from pg2es.adapters.elasticsearch import Client, fetch_documents, post_raw
 from pg2es.core.batches import in_batches
 from pg2es.core.drift import Comparison, Drift
 

@@ -16,13 +16,12 @@ from elasticsearch.helpers import scan
 from bench.ground import DATABASE, PIPELINE, Ground, prepare_ground, superuser
 from bench.reindex import fill
 from bench.results import Result
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.project import load_project
-from pg2es.core.reconciliation import Deep, Outcome
-from pg2es.services.clients import Clients, read_tables
-from pg2es.services.compare import compare
+from pg2es.core.config import Pipeline, load_project
+from pg2es.core.drift import Deep, Outcome
+from pg2es.services.clients import Clients
+from pg2es.services.drift import compare, reconcile
 from pg2es.services.generations import require_live_generation
-from pg2es.services.reconcile import reconcile
+from pg2es.services.tables import read_tables
 
 ROWS = 1_000_000
 ROUNDS = 3

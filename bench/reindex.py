@@ -10,12 +10,11 @@ from typing import Any
 
 from bench.ground import PIPELINE, Ground, prepare_ground
 from bench.results import Result
-from pg2es.core.chunks import Chunk
-from pg2es.core.pipeline import Verification
-from pg2es.core.project import load_project
+from pg2es.core.backfill import Chunk
+from pg2es.core.config import Verification, load_project
 from pg2es.services import backfill, reindex
 from pg2es.services.clients import Clients
-from pg2es.services.swap import retire, swap
+from pg2es.services.reindex import retire, swap
 
 ROWS = 500_000
 ROUNDS = 2

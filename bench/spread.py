@@ -9,7 +9,7 @@ from bench.ground import Ground, Joined, prepare_ground
 from bench.results import Result
 from bench.stream import Traffic, backfill_all, measure_delays
 from pg2es.core.errors import DriftFound
-from pg2es.services.compare import compare
+from pg2es.services.drift import compare
 
 ORDERS = 200_000
 OTHERS = 20_000

@@ -10,8 +10,8 @@ from threading import Event
 from bench.ground import Ground, prepare_ground
 from bench.results import Result
 from pg2es.services import backfill
-from pg2es.services.barrier import pass_barrier
 from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.stream import pass_barrier
 
 ROWS = 100_000
 RATE = 500

@@ -8,7 +8,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, chain
 
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
 from pg2es_airflow import backfill
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks
 from pg2es_airflow.project import project

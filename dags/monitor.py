@@ -1,9 +1,9 @@
-"""Monitor: looks at servers, sources and pipelines each minute.
+"""Monitor: looks at servers, sources and pipelines each minute (platform.yaml: `monitor.every_s`).
 
 Each thing that is wrong fails a task that is named after it, such as `sink_stalled orders`, with a sentence that says
 what to do; limits are in the files (`monitor:`). A marker that is written into PostgreSQL has to become searchable in
 time, so a stream that stands still while everything says that it runs is found within two minutes. Those whom
-`platform.yaml` names (`monitor.notify`) are told when a thing begins to be wrong, and when it is over.
+`platform.yaml` names (`monitor.notify`) are notified when a thing begins to be wrong, and when it is over.
 """
 
 from datetime import timedelta
@@ -15,13 +15,13 @@ from pg2es_airflow import monitor
 from pg2es_airflow.project import project
 from pg2es_airflow.retries import DEFAULT_ARGS
 
-_notify = project().platform.monitor.notify
+_settings = project().platform.monitor
 
 with DAG(
     dag_id="monitor",
-    description="Look at everything each minute; fail for what is wrong.",
+    description="Look at everything, by default each minute; fail for what is wrong.",
     doc_md=__doc__,
-    schedule=timedelta(minutes=1),
+    schedule=timedelta(seconds=_settings.every_s) if _settings.every_s else None,
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
@@ -33,9 +33,9 @@ with DAG(
         python_callable=monitor.breach,
         map_index_template="{{ task.op_kwargs['kind'] }} {{ task.op_kwargs['about'] }}",
     ).expand(op_kwargs=seen.output)
-    if _notify:
+    if _settings.notify:
         PythonOperator(
             task_id="notify",
             python_callable=monitor.notify,
-            op_kwargs={"breaches": seen.output, "connections": list(_notify)},
+            op_kwargs={"breaches": seen.output, "connections": list(_settings.notify)},
         )

@@ -9,8 +9,8 @@ from datetime import timedelta
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, DeltaTriggerTimetable, Param, chain
 
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.reconciliation import Deep
+from pg2es.core.config import Pipeline
+from pg2es.core.drift import Deep
 from pg2es_airflow import reconcile
 from pg2es_airflow.assets import reconciled, swapped
 from pg2es_airflow.project import project

@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator, PythonOperator, ShortCircuitOperator
 from airflow.sdk import DAG, Param, chain
 
-from pg2es.core.pipeline import Pipeline, Verification
+from pg2es.core.config import Pipeline, Verification
 from pg2es_airflow import reindex
 from pg2es_airflow.assets import swapped as swapped_asset
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks

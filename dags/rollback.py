@@ -7,7 +7,7 @@ document SQL it was made with. The pipeline's files do not change: put them back
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, chain
 
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
 from pg2es_airflow import rollback
 from pg2es_airflow.assets import swapped as swapped_asset
 from pg2es_airflow.params import keep_old_param

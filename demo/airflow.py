@@ -78,9 +78,12 @@ class Airflow:
         self.user = user
         self.password = password
         self._headers: dict[str, str] = {}
+        # One client, because a new one reads the certificates of the system, 0.1 s of CPU; no connection is kept,
+        # because the server may be killed meanwhile.
+        self._client = httpx.Client(timeout=TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))
 
     def wait_until_parsed(self, dag_id: str, timeout_s: float = PARSED_TIMEOUT_S) -> None:
-        """Wait until Airflow has read the file of a DAG, and let the DAG run.
+        """Wait until Airflow has read the file of a DAG.
 
         Raises AirflowError with what Airflow says about the file when it does not come.
         """
@@ -93,16 +96,24 @@ class Airflow:
             if time.monotonic() > deadline:
                 raise AirflowError(f"Airflow has no DAG {dag_id} after {timeout_s:.0f} s; is the DAG processor up?")
             time.sleep(_POLL_INTERVAL_S)
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the runs of a DAG begin, those of its schedule, too."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
-        """Start a run with these Params, as a user would."""
+        """Start a run with these Params, as a user would: a DAG that was paused goes on."""
+        self.unpause(dag_id)
         run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}})
         return Run(dag_id, run["dag_run_id"])
 
+    def state(self, run: Run) -> RunState:
+        """Return the state of a run."""
+        return RunState(self._call("GET", run.path)["state"])
+
     def progress(self, run: Run) -> Progress:
         """Return how far a run has come."""
-        state = RunState(self._call("GET", run.path)["state"])
+        state = self.state(run)
         found = self._call("GET", f"{run.path}/taskInstances", params={"limit": _PAGE})["task_instances"]
         return Progress(
             state,
@@ -111,25 +122,27 @@ class Airflow:
             ),
         )
 
-    def wait(
-        self, runs: Sequence[Run], timeout_s: float, watch: Callable[[Run, Progress], None] = lambda _run, _found: None
-    ) -> None:
+    def wait(self, runs: Sequence[Run], timeout_s: float, watch: Callable[[Run, Progress], None] | None = None) -> None:
         """Wait for the end of all runs; `watch` sees each look at one. Raises AirflowError as soon as one fails."""
         deadline = time.monotonic() + timeout_s
         waiting = list(runs)
         while waiting:
             for run in tuple(waiting):
-                progress = self.progress(run)
-                watch(run, progress)
-                if progress.state is RunState.FAILED:
-                    reason = self.explain(run, progress)
+                state = self._look(run, watch) if watch else self.state(run)
+                if state is RunState.FAILED:
+                    reason = self.explain(run, self.progress(run))
                     raise AirflowError(f"DAG {run.dag_id} has failed, {reason}\nAll of it: {self._page(run)}")
-                if progress.state is RunState.SUCCESS:
+                if state is RunState.SUCCESS:
                     waiting.remove(run)
                 elif time.monotonic() > deadline:
                     raise AirflowError(f"DAG {run.dag_id} runs for more than {timeout_s:.0f} s: {self._page(run)}")
             if waiting:
                 time.sleep(_POLL_INTERVAL_S)
+
+    def _look(self, run: Run, watch: Callable[[Run, Progress], None]) -> RunState:
+        progress = self.progress(run)
+        watch(run, progress)
+        return progress.state
 
     def explain(self, run: Run, progress: Progress) -> str:
         """Return why a run failed: the error of its first failed task."""
@@ -180,7 +193,7 @@ class Airflow:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         def send() -> httpx.Response:
-            return httpx.request(method, f"{self.url}{path}", headers=self._headers, timeout=TIMEOUT_S, **options)
+            return self._client.request(method, f"{self.url}{path}", headers=self._headers, **options)
 
         try:
             return _again_after_a_deadlock(send)

@@ -4,12 +4,11 @@ import psycopg
 
 from demo.data import connect
 from demo.errors import DemoError
-from pg2es.adapters import indices
-from pg2es.adapters.elasticsearch import translate_errors
+from pg2es.adapters.elasticsearch import indices, translate_errors
 from pg2es.adapters.postgres import PostgresAccess
-from pg2es.core.source import Source
-from pg2es.services import connectors
+from pg2es.core.config import Source
 from pg2es.services.clients import Clients
+from pg2es.services.stream import remove_source
 from pg2es.services.waiting import wait_for
 
 _QUIET_TIMEOUT_S = 120
@@ -30,7 +29,7 @@ def remove_traces(clients: Clients, source: Source, superuser: PostgresAccess) -
                 f"end it, then run the demo again."
             ),
         )
-    connectors.remove(clients, source)
+    remove_source(clients, source)
     for pipeline in clients.project.pipelines_of(source):
         for index in indices.list_generations(clients.elasticsearch, pipeline.alias).values():
             with translate_errors(f"deleting {index}"):

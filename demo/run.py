@@ -12,12 +12,11 @@ from demo.results import PipelineResult, Results, StreamResult
 from demo.screen import Screen
 from demo.stream import count_records_behind, measure_latency_s
 from demo.traffic import Traffic
-from pg2es.adapters import indices
-from pg2es.adapters.elasticsearch import translate_errors
-from pg2es.core.project import load_project
+from pg2es.adapters.elasticsearch import indices, translate_errors
+from pg2es.core.config import load_project
 from pg2es.services import reports
 from pg2es.services.clients import Clients
-from pg2es.services.compare import compare
+from pg2es.services.drift import compare
 from pg2es.services.generations import require_live_generation
 from stack.config import StackConfig
 

@@ -14,8 +14,8 @@ from demo.airflow import Airflow
 from demo.data import DATABASE, superuser_access
 from demo.screen import Screen
 from demo.traffic import Traffic
-from pg2es.core.generation import sink_connector
-from pg2es.core.project import load_project
+from pg2es.core.config import load_project
+from pg2es.core.generations import sink_connector
 from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 from stack.config import CHECKOUT, load_config

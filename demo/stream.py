@@ -8,11 +8,11 @@ import psycopg
 
 from demo.errors import DemoError
 from pg2es.adapters.elasticsearch import Client, translate_errors
-from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
-from pg2es.services.barrier import count_lag
+from pg2es.core.config import Pipeline
+from pg2es.core.generations import sink_connector
 from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
+from pg2es.services.stream import count_lag
 
 MARKER_ORDER = 0
 """An order that neither sample nor traffic has."""

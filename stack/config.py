@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,19 +17,25 @@ from stack.errors import ConfigError
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = CHECKOUT / "stack" / "stack.toml"
 ENVIRONMENT_PREFIX = "PG2ES_STACK_"
+FILE_VARIABLE = "PG2ES_STACK_FILE"
+"""Names a file that is read over stack.toml; a relative path is below the checkout."""
 HOST = "127.0.0.1"
+_SERVERS = ("postgres", "connect", "airflow")
 
 
 @dataclass(frozen=True)
 class StackConfig:
     """Settings of one embedded stack.
 
-    `ports` and `memory` have the keys of stack.toml's tables; `data` is absolute.
+    `ports` and `memory` have the keys of stack.toml's tables; `java_options` go to every JVM; `settings` are those of a
+    kind of server that go over ours; `data` is absolute.
     """
 
     data: Path
     ports: Mapping[str, int]
     memory: Mapping[str, str]
+    java_options: tuple[str, ...]
+    settings: Mapping[str, Mapping[str, str]]
 
     @property
     def logs(self) -> Path:
@@ -83,28 +90,57 @@ class StackConfig:
 
 
 def load_config(file: Path = CONFIG_FILE, environ: Mapping[str, str] = os.environ) -> StackConfig:
-    """Read stack.toml and the PG2ES_STACK_* variables that override it.
+    """Read stack.toml, the file over it that PG2ES_STACK_FILE names, and the other PG2ES_STACK_* variables.
 
     Raises ConfigError for a key that does not exist, a port that is none, or one port given twice.
     """
-    with file.open("rb") as stream:
-        settings = _flatten(tomllib.load(stream))
+    settings = _flatten(_read(file))
+    own: dict[str, dict[str, str]] = {kind: {} for kind in _SERVERS}
+    if over := environ.get(FILE_VARIABLE):
+        document = _read(CHECKOUT / over)
+        own |= _read_settings(document.pop("settings", {}), over)
+        for key, value in _flatten(document).items():
+            if key not in settings:
+                raise ConfigError(f"{key} in {over} overrides no key of {file.name}; there are {', '.join(settings)}")
+            settings[key] = value
     for name, value in environ.items():
-        if name.startswith(ENVIRONMENT_PREFIX):
+        if name.startswith(ENVIRONMENT_PREFIX) and name != FILE_VARIABLE:
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", ".", 1)
             if key not in settings:
                 known = ", ".join(variable_of(known) for known in settings)
                 raise ConfigError(f"{name} overrides no key of {file.name}; there are {known}")
             settings[key] = value
-    ports = {name: _parse_port(name, value) for name, value in _select(settings, "port.").items()}
+    shift = _parse_shift(settings["shift"])
+    ports = {name: _parse_port(name, value, shift) for name, value in _select(settings, "port.").items()}
     _refuse_twins(ports)
     memory = {name: str(value) for name, value in _select(settings, "memory.").items()}
-    return StackConfig(data=CHECKOUT / settings["data"], ports=ports, memory=memory)
+    return StackConfig(
+        data=CHECKOUT / settings["data"],
+        ports=ports,
+        memory=memory,
+        java_options=tuple(shlex.split(settings["java.options"])),
+        settings=own,
+    )
 
 
 def variable_of(key: str) -> str:
     """Return the environment variable that overrides a key of stack.toml, `port.kafka` for instance."""
     return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+
+
+def _read_settings(tables: Mapping[str, Mapping[str, Any]], file: str) -> dict[str, dict[str, str]]:
+    """Return the settings that a file gives servers; ConfigError for a kind of server that takes none."""
+    if unknown := sorted({*tables} - {*_SERVERS}):
+        raise ConfigError(f"settings.{unknown[0]} in {file}: there are settings of {', '.join(_SERVERS)}")
+    return {kind: {name: str(value) for name, value in table.items()} for kind, table in tables.items()}
 
 
 def _flatten(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,14 +157,24 @@ def _select(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
 
 
-def _parse_port(name: str, value: Any) -> int:
+def _parse_shift(value: Any) -> int:
     try:
-        port = int(value)
+        return int(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"shift in stack.toml (or {variable_of('shift')}) is {value!r}; it is a number that is added to each port"
+        ) from error
+
+
+def _parse_port(name: str, value: Any, shift: int) -> int:
+    try:
+        port = int(value) + shift
     except ValueError:
         port = 0
     if not 0 < port < 65536:
         where = f"port.{name} in stack.toml (or {variable_of(f'port.{name}')})"
-        raise ConfigError(f"{where} is {value!r}; a port is a number from 1 to 65535")
+        shifted = f" and shifted by {shift}" if shift else ""
+        raise ConfigError(f"{where} is {value!r}{shifted}; a port is a number from 1 to 65535")
     return port
 
 

@@ -1,13 +1,19 @@
 """Fixtures over the real servers of the embedded stack. A server that is not up is a failure, never a skip."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import settings
 
+from pg2es.adapters.connect import ConnectCluster
+from pg2es.core.errors import Pg2esError
 from stack.config import load_config
 from stack.launcher import Stack, State
+from tests import lanes
+from tests.durations import Durations
 from tests.support import (
     Database,
     ProjectFolder,
@@ -18,7 +24,61 @@ from tests.support import (
     temporary_prefix,
 )
 
+SLOWEST = (
+    "test_outages",
+    "test_slots",
+    "test_dag_runs",
+    "test_reconcile",
+    "test_mend",
+    "test_digests",
+    "test_backfill",
+    "test_connectors",
+    "test_monitor",
+)
+"""Modules that take longest: they come first, so that no lane ends with one while the other has nothing to do."""
+
 NEEDED = {"postgres", "kafka", "connect-1", "connect-2", "elasticsearch"}
+
+# A machine that is busy with servers is slow at times: how long an example takes says nothing.
+settings.register_profile("pg2es", parent=settings.default, deadline=None)
+settings.load_profile("pg2es")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the report say how long fixtures take; give a worker of pytest-xdist a stack of its own."""
+    config.pluginmanager.register(Durations())
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ.pop("COLUMNS", None)  # set by readline, which a worker imports: it is no terminal
+        lanes.use(lanes.BARE[int(worker.removeprefix("gw"))])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest modules first."""
+    rank = {name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a test that failed how the servers were then."""
+    report = yield
+    if report.failed and "stack_environment" in getattr(item, "fixturenames", ()):
+        report.sections.append(("servers", "\n".join(describe_servers())))
+    return report
+
+
+def describe_servers() -> Iterator[str]:
+    """Give a line for each server of the stack, and each connector."""
+    config = load_config()
+    for service in Stack(config).status():
+        yield f"{service.name} {service.state}"
+    urls, user, password = (config.environment()[f"PG2ES_CONNECT_{name}"] for name in ("URLS", "USER", "PASSWORD"))
+    cluster = ConnectCluster(tuple(urls.split(",")), user, password, timeout_s=5)
+    try:
+        for name, (status, _) in sorted(cluster.list_statuses().items()):
+            yield f"{name} {status.state} {' '.join(status.tasks)} {' '.join(status.trace)}"
+    except Pg2esError as error:
+        yield str(error)
 
 
 @pytest.fixture(scope="session")

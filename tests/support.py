@@ -15,10 +15,8 @@ from elasticsearch import Elasticsearch
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from pg2es.core.generation import is_sink_of
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.project import load_project
-from pg2es.core.source import Source
+from pg2es.core.config import Pipeline, Source, load_project
+from pg2es.core.generations import is_sink_of
 from pg2es.services.clients import Clients
 from pg2es.services.waiting import wait_for
 
@@ -86,21 +84,22 @@ def temporary_database(name: str) -> Iterator[Database]:
     finally:
         with connect("postgres", superuser=True) as session:
             wait_for(
-                lambda: _drop_slots(session, name),
+                lambda: _drop(session, name),
                 timeout_s=60,
                 on_timeout=lambda: AssertionError(f"slots of {name} stay in use"),
             )
-            session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
-def _drop_slots(session: psycopg.Connection[TupleRow], database: str) -> bool:
-    """Drop the slots of a database, and return whether that was possible.
+def _drop(session: psycopg.Connection[TupleRow], database: str) -> bool:
+    """Drop a database with its slots, and return whether that was possible.
 
-    A connector that was removed in the midst of its start may take its slot once more, after it was seen free.
+    A connector that was removed in the midst of its start may take its slot once more, after it was seen free, or make
+    it once more, after it was dropped.
     """
     slots = "FROM pg_replication_slots WHERE database = %s"
     try:
         session.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}".encode(), [database])
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
     except psycopg.errors.ObjectInUse:
         session.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active".encode(), [database])
         return False

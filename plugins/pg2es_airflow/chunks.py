@@ -8,9 +8,9 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Context, Param, XComArg, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import clients, project
+from pg2es_airflow.project import of_pipeline
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def plan_chunks(pipeline: str, prepared: dict[str, Any]) -> list[dict[str, Any]]
     from pg2es.services import backfill
 
     params = get_current_context()["params"]
-    chunks = backfill.plan(clients(), project().pipeline(pipeline), params["chunks"])
+    chunks = backfill.plan(*of_pipeline(pipeline), params["chunks"])
     log.info("%d chunks", len(chunks))
     lanes = params["parallelism"]
     common = {"pipeline": pipeline, "index": prepared["index"]}
@@ -81,11 +81,11 @@ def plan_chunks(pipeline: str, prepared: dict[str, Any]) -> list[dict[str, Any]]
 
 def copy_chunk(pipeline: str, index: str, chunk: dict[str, Any], lane: int) -> dict[str, Any]:
     """Refresh the roots of one chunk and return counts."""
-    from pg2es.core.chunks import Chunk
+    from pg2es.core.backfill import Chunk
     from pg2es.services import backfill
 
     planned = Chunk.from_json(chunk)
-    result = backfill.copy_chunk(clients(), project().pipeline(pipeline), index, planned, lane)
+    result = backfill.copy_chunk(*of_pipeline(pipeline), index, planned, lane)
     log.info("%s: %s", planned.blocks, result)
     return result.to_json()
 
@@ -120,10 +120,10 @@ class StartOverOperator(TriggerDagRunOperator):
         super().execute(context)
 
     def _why_outdated(self) -> str | None:
-        from pg2es.core.chunks import Chunk
+        from pg2es.core.backfill import Chunk
         from pg2es.services import backfill
 
         if self.prepared is None:
             return None
         chunks = [Chunk.from_json(entry["chunk"]) for entry in self.planned or []]
-        return backfill.is_outdated(clients(), project().pipeline(self.pipeline), self.prepared["index"], chunks)
+        return backfill.is_outdated(*of_pipeline(self.pipeline), self.prepared["index"], chunks)

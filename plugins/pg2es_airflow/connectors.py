@@ -9,11 +9,10 @@ from airflow.sdk import get_current_context
 
 from pg2es_airflow.memory import keep, recall
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import clients, project
+from pg2es_airflow.project import of_source, project
 
 if TYPE_CHECKING:
-    from pg2es.core.pipeline import Pipeline
-    from pg2es.core.source import Source
+    from pg2es.core.config import Pipeline, Source
     from pg2es.services.clients import Clients
 
 log = logging.getLogger(__name__)
@@ -53,8 +52,7 @@ def choose() -> list[dict[str, str | None]]:
 
 def act(action: str, source: str, pipeline: str | None) -> str:
     """Do the action for a source, or for one pipeline of it, and return what was done."""
-    servers = clients()
-    model = servers.project.source(source)
+    servers, model = of_source(source)
     chosen = servers.project.pipeline(pipeline) if pipeline else None
     text = _mend(servers, model) if action == Action.MEND else _act(servers, Action(action), model, chosen)
     log.info("%s", text)
@@ -67,22 +65,22 @@ def note(done: list[str]) -> None:
 
 
 def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeline | None") -> str:
-    from pg2es.core.steering import Steering
-    from pg2es.services import connectors, recover, steering
+    from pg2es.core.stream import Steering
+    from pg2es.services import recovery, stream
 
     after = ""
     match action:
         case Action.DEPLOY:
-            names = connectors.deploy(servers, source, [pipeline] if pipeline else None)
+            names = stream.deploy(servers, source, [pipeline] if pipeline else None)
         case Action.PAUSE | Action.RESUME | Action.RESTART | Action.STOP:
-            names = steering.steer(servers, source, pipeline, Steering(action.value))
+            names = stream.steer(servers, source, pipeline, Steering(action.value))
         case Action.RESET:
-            names = recover.reset_pipeline(servers, pipeline) if pipeline else recover.reset_source(servers, source)
+            names = recovery.reset_pipeline(servers, pipeline) if pipeline else recovery.reset_source(servers, source)
             after = ". Now run " + ", ".join(f"backfill_{name}" for name in names) if names else ""
         case Action.REMOVE if pipeline:
-            names = steering.remove_sinks(servers, source, pipeline)
+            names = stream.remove_sinks(servers, source, pipeline)
         case Action.REMOVE:
-            names = connectors.remove(servers, source)
+            names = stream.remove_source(servers, source)
         case _:
             names = _remove_orphans(servers, source)
     if action in (Action.DEPLOY, Action.RESTART):
@@ -93,8 +91,8 @@ def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeli
 def _mend(servers: "Clients", source: "Source") -> str:
     """Mend the connectors of a source; ConnectorError with all that cannot be mended."""
     from pg2es.core.errors import ConnectorError
-    from pg2es.core.restarts import Tries
-    from pg2es.services.mend import mend
+    from pg2es.core.recovery import Tries
+    from pg2es.services.recovery import mend
 
     if _runs(f"recover_{source.name}"):
         return f"{source.name}: the DAG recover_{source.name} runs, so nothing is touched."
@@ -115,7 +113,7 @@ def _mend(servers: "Clients", source: "Source") -> str:
 
 def _name_orphans(servers: "Clients", source: "Source") -> list[str]:
     """Say what nobody uses any more."""
-    from pg2es.services.orphans import find_leftovers, find_orphans
+    from pg2es.services.recovery import find_leftovers, find_orphans
 
     names = [*find_leftovers(servers, source).names]
     for pipeline in servers.project.pipelines_of(source):
@@ -129,16 +127,14 @@ def _name_orphans(servers: "Clients", source: "Source") -> list[str]:
 
 def _remove_orphans(servers: "Clients", source: "Source") -> list[str]:
     """Remove what killed runs and removed files left; what a reindex that runs now is making is none of it."""
-    from pg2es.services.orphans import find_leftovers, find_orphans, remove_leftovers, remove_orphans
+    from pg2es.services.recovery import find_leftovers, remove_leftovers, remove_orphans
 
     removed: list[str] = []
     for pipeline in servers.project.pipelines_of(source):
         if _runs(f"reindex_{pipeline.name}"):
             log.info("reindex_%s runs: what belongs to the pipeline stays", pipeline.name)
             continue
-        orphans = find_orphans(servers, pipeline)
-        remove_orphans(servers, orphans)
-        removed += orphans.names
+        removed += remove_orphans(servers, pipeline).names
     leftovers = find_leftovers(servers, source)
     remove_leftovers(servers, source, leftovers)
     return [*removed, *leftovers.names]

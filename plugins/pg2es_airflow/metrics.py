@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pg2es.core.metrics import Metric
+    from pg2es.core.monitoring import Metric
 
 _NOT_ALLOWED = re.compile(r"[^\w.-]", re.ASCII)
 """Airflow throws a figure away whose name or tag has other characters."""

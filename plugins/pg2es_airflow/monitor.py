@@ -8,13 +8,13 @@ from pg2es_airflow.memory import keep, recall
 from pg2es_airflow.project import clients, project
 
 if TYPE_CHECKING:
-    from pg2es.core.breaches import Breach
+    from pg2es.core.monitoring import Breach
     from pg2es_airflow.notifications import Tone
 
 log = logging.getLogger(__name__)
 
 COUNTERS = "monitor_counters"
-TOLD = "monitor_told"
+REPORTED = "monitor_told"
 
 
 def look() -> list[dict[str, str]]:
@@ -24,11 +24,8 @@ def look() -> list[dict[str, str]]:
     """
     from dataclasses import asdict
 
-    from pg2es.core.judgement import judge
-    from pg2es.core.metrics import measure
-    from pg2es.core.status import Counters
-    from pg2es.services.history import write_sample
-    from pg2es.services.monitor import look
+    from pg2es.core.monitoring import Counters, judge, measure
+    from pg2es.services.monitoring import look, write_sample
     from pg2es_airflow.metrics import emit
 
     kept = recall(COUNTERS)
@@ -51,35 +48,34 @@ def breach(kind: str, about: str, sentence: str) -> None:
 
 
 def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
-    """Tell each connection what is wrong and what is over that it was not told yet.
+    """Report to each connection what is wrong and what is over, as far as it was not reported there yet.
 
-    What each was told is kept for the next run, which tells those again that could not be told now: then
+    What was reported is kept for the next run, which tries those again that could not be reached now: then
     NotificationFailed is raised.
     """
-    from pg2es.core.breaches import Breach
     from pg2es.core.errors import NotificationFailed
-    from pg2es.core.news import find_news
+    from pg2es.core.monitoring import Breach, find_news
 
-    kept = recall(TOLD, {})
-    told = {connection: kept.get(connection, []) for connection in connections}
+    kept = recall(REPORTED, {})
+    reported = {connection: kept.get(connection, []) for connection in connections}
     now = [Breach.from_json(found) for found in breaches]
     problems = []
     for connection in connections:
-        news = find_news(project(), map(Breach.from_json, told[connection]), now)
+        news = find_news(project(), map(Breach.from_json, reported[connection]), now)
         try:
-            _tell(connection, "", news.begun, "failure")
-            _tell(connection, "over: ", news.over, "success")
+            _notify(connection, "", news.begun, "failure")
+            _notify(connection, "over: ", news.over, "success")
         except NotificationFailed as error:
             problems.append(str(error))
         else:
-            told[connection] = [breach.to_json() for breach in news.open]
-    if told != kept:
-        keep(TOLD, told)
+            reported[connection] = [breach.to_json() for breach in news.open]
+    if reported != kept:
+        keep(REPORTED, reported)
     if problems:
         raise NotificationFailed(" ".join(problems))
 
 
-def _tell(connection: str, what: str, breaches: "Sequence[Breach]", tone: "Tone") -> None:
+def _notify(connection: str, what: str, breaches: "Sequence[Breach]", tone: "Tone") -> None:
     from pg2es_airflow.notifications import send
 
     if breaches:

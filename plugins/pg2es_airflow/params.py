@@ -2,7 +2,7 @@
 
 from airflow.sdk import Param
 
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
 
 
 def keep_old_param(pipeline: Pipeline) -> Param:

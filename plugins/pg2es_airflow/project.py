@@ -1,14 +1,18 @@
-"""The project that the DAGs are made from, and clients that know Airflow's connections."""
+"""The project that the DAGs are made from, and clients that know Airflow's connections.
+
+A DAG file reads `project()`, which asks no server. A task takes everything from one place, so that it sees the files as
+they were at one moment: `of_pipeline`, `of_source`, or `clients()` where it is about all of them.
+"""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pg2es.core.project import Project, load_project
+from pg2es.core.config import Project, load_project
 
 if TYPE_CHECKING:
     from pg2es.adapters.postgres import PostgresAccess
-    from pg2es.core.source import Source
+    from pg2es.core.config import Pipeline, Source
     from pg2es.services.clients import Clients
 
 CONFIG_VARIABLE = "PG2ES_CONFIG"
@@ -25,6 +29,18 @@ def clients() -> "Clients":
     from pg2es.services.clients import Clients
 
     return Clients(project(), _access_of_connection)
+
+
+def of_pipeline(name: str) -> "tuple[Clients, Pipeline]":
+    """Return clients and a pipeline of their project; call it inside a task."""
+    servers = clients()
+    return servers, servers.project.pipeline(name)
+
+
+def of_source(name: str) -> "tuple[Clients, Source]":
+    """Return clients and a source of their project; call it inside a task."""
+    servers = clients()
+    return servers, servers.project.source(name)
 
 
 def connection_id(source: "Source") -> str:

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pg2es_airflow.assets import reconciled
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import clients
+from pg2es_airflow.project import of_pipeline
 
 RUNS_VARIABLE = "PG2ES_RUNS"
 
@@ -19,15 +19,13 @@ def reconcile(pipeline: str) -> dict[str, str]:
 
     Skipped while the pipeline has no index at all: before its first backfill there is nothing to compare.
     """
-    from pg2es.core.reconciliation import Deep
-    from pg2es.services.drift_file import write_drift_file
+    from pg2es.core.drift import Deep
+    from pg2es.services.drift import reconcile, write_drift_file
     from pg2es.services.generations import list_generations
-    from pg2es.services.reconcile import reconcile
 
     context = get_current_context()
     params = context["params"]
-    servers = clients()
-    model = servers.project.pipeline(pipeline)
+    servers, model = of_pipeline(pipeline)
     if not list_generations(servers.elasticsearch, model):
         text = f"Pipeline {pipeline} has no index yet: run the DAG backfill_{pipeline}."
         write_run_note(text)
@@ -51,8 +49,8 @@ def reconcile(pipeline: str) -> dict[str, str]:
 
 def check(result: dict[str, Any]) -> None:
     """Fail unless both sides are equal now."""
+    from pg2es.core.drift import Outcome
     from pg2es.core.errors import DriftFound
-    from pg2es.core.reconciliation import Outcome
 
     if not Outcome(result["outcome"]).is_good:
         raise DriftFound(result["text"])

@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import clients
+from pg2es_airflow.project import of_source
 
 log = logging.getLogger(__name__)
 
@@ -14,10 +14,9 @@ log = logging.getLogger(__name__)
 def stop_streams(source: str) -> None:
     """Write down the gaps and stop the connectors; PermanentError while a reindex of a pipeline runs."""
     from pg2es.core.errors import PermanentError
-    from pg2es.services import recover
+    from pg2es.services import recovery
 
-    servers = clients()
-    model = servers.project.source(source)
+    servers, model = of_source(source)
     task = get_current_context()["ti"]
     for pipeline in servers.project.pipelines_of(model):
         reindex = f"reindex_{pipeline.name}"
@@ -25,31 +24,28 @@ def stop_streams(source: str) -> None:
             raise PermanentError(
                 f"{reindex} runs, and what it makes would lack changes. End it (mark it failed), then run this again."
             )
-    recover.stop_streams(servers, model)
+    recovery.stop_streams(servers, model)
 
 
 def renew_slot(source: str) -> None:
     """Make the slot anew and set the source's position."""
-    from pg2es.services import recover
+    from pg2es.services import recovery
 
-    servers = clients()
-    recover.renew_slot(servers, servers.project.source(source))
+    recovery.renew_slot(*of_source(source))
 
 
 def renew_positions(source: str) -> None:
     """Set the positions of the live sinks, and take their start fences."""
-    from pg2es.services import recover
+    from pg2es.services import recovery
 
-    servers = clients()
-    recover.renew_positions(servers, servers.project.source(source))
+    recovery.renew_positions(*of_source(source))
 
 
 def start_streams(source: str) -> list[str]:
     """Start the connectors and return the pipelines that need a backfill."""
-    from pg2es.services import recover
+    from pg2es.services import recovery
 
-    servers = clients()
-    return recover.start_streams(servers, servers.project.source(source))
+    return recovery.start_streams(*of_source(source))
 
 
 def plan_runs(job: str, pipelines: list[str], conf: dict[str, Any]) -> list[dict[str, Any]]:

@@ -20,18 +20,18 @@ def plan() -> list[dict[str, str]]:
     pipeline cannot be planned is pushed under the key BROKEN; it keeps no other from being planned.
     """
     from pg2es.core.errors import PermanentError
-    from pg2es.services.schema_watch import Step, watch
+    from pg2es.services.reindex import FollowUp, watch_schema
 
     context = get_current_context()
     servers = clients()
     triggers, broken = [], []
     for name in context["params"]["pipelines"] or sorted(servers.project.pipelines):
         try:
-            found, step = watch(servers, servers.project.pipeline(name))
+            found, step = watch_schema(servers, servers.project.pipeline(name))
         except PermanentError as error:
             broken.append(str(error))
             continue
-        if step is Step.NONE:
+        if step is FollowUp.NONE:
             continue
         dag_id = f"{step.value}_{name}"
         if context["ti"].get_dr_count(dag_id=dag_id, states=["running", "queued"]):

@@ -92,6 +92,7 @@ class AirflowProcess(Service):
         url = self.config.url("airflow")
         return {
             **_read_variables(artifacts.FILES / "airflow.env"),
+            **self.config.settings["airflow"],
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),

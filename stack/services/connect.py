@@ -49,6 +49,7 @@ class ConnectWorker(Service):
     def command(self) -> Sequence[str | Path]:
         jmx = self.config.ports[f"{self.port}_jmx"]
         options = [
+            *self.config.java_options,
             self._agent,
             f"-Djava.security.auth.login.config={self.folder / 'jaas.conf'}",
             f"-Dcom.sun.management.jmxremote.port={jmx}",
@@ -84,7 +85,9 @@ class ConnectWorker(Service):
         return any(plugin["class"] == SOURCE_CLASS for plugin in plugins)
 
     def _format_settings(self) -> str:
-        return "".join((artifacts.FILES / name).read_text() for name in self.files) + format_properties(self.places())
+        # Of a key that is there twice, Java's reader takes the last.
+        ours = "".join((artifacts.FILES / name).read_text() for name in self.files)
+        return ours + format_properties({**self.config.settings["connect"], **self.places()})
 
     def places(self) -> dict[str, str]:
         """Return the settings that say where things are."""

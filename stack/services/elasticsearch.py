@@ -54,11 +54,12 @@ class Elasticsearch(Service):
     @override
     def variables(self) -> Mapping[str, str]:
         heap = self.config.memory["elasticsearch"]
+        options = [f"-Xms{heap}", f"-Xmx{heap}", *self.config.java_options]
         return {
             "ES_PATH_CONF": str(self._config_folder),
             "ES_JAVA_HOME": str(artifacts.find_java_home()),
             # The built-in roles would be copied into an index that this distribution cannot make.
-            "ES_JAVA_OPTS": f"-Xms{heap} -Xmx{heap} -Des.queryable_built_in_roles_enabled=false",
+            "ES_JAVA_OPTS": " ".join([*options, "-Des.queryable_built_in_roles_enabled=false"]),
             "ES_TMPDIR": str(self.folder / "tmp"),
         }
 

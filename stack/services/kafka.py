@@ -60,7 +60,9 @@ class Kafka(Service):
 
     @override
     def command(self) -> Sequence[str | Path]:
-        return build_java_command(self.config.memory["kafka"], "kafka.Kafka", self._properties)
+        return build_java_command(
+            self.config.memory["kafka"], "kafka.Kafka", self._properties, options=self.config.java_options
+        )
 
     @override
     def is_ready(self) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-import threading
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +21,13 @@ from stack import artifacts
 from stack.config import HOST
 from stack.services.base import Service
 
-_unpacking = threading.Lock()
-
 
 def ensure_binaries() -> Path:
     """Unpack PostgreSQL's archive beside itself unless that was done; return the folder that has `bin`."""
     archive = artifacts.require("postgres/*.txz")
     folder = archive.with_suffix("")
-    with _unpacking:
+    with archive.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several stacks may start at once
         if not folder.exists() or folder.stat().st_mtime < archive.stat().st_mtime:
             # Unpacked aside and renamed: a folder that exists is whole.
             draft = Path(tempfile.mkdtemp(dir=archive.parent))
@@ -91,7 +90,8 @@ class Postgres(Service):
     @override
     def command(self) -> Sequence[str | Path]:
         addresses = {"port": str(self.port), "listen_addresses": HOST, "unix_socket_directories": ""}
-        settings = {**self.settings, "timezone": "UTC", "log_timezone": "UTC", **addresses}
+        own = self.config.settings["postgres"]
+        settings = {**self.settings, **own, "timezone": "UTC", "log_timezone": "UTC", **addresses}
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
         return [ensure_binaries() / "bin" / "postgres", "-D", self.folder, *options]
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import indices
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, PostgresUnavailable, TableRewritten
-from pg2es.core.generation import sink_connector
-from pg2es.core.status import ConnectorStatus
-from pg2es.services import replay, reports
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import ConnectorStatus
+from pg2es.services import dead_letters as replay
+from pg2es.services import reports
 from pg2es.services.clients import Clients
 from pg2es.services.waiting import wait_for
 from tests.support import CHECKOUT, Database, ProjectFolder

@@ -12,13 +12,13 @@ from demo.airflow import Airflow
 from demo.data import Sample, ensure_database, load, superuser_access
 from demo.reset import remove_traces
 from pg2es.adapters.postgres import PostgresAccess
-from pg2es.core.project import load_project
+from pg2es.core.config import load_project
 from pg2es.services.clients import Clients
 from stack.launcher import Stack, State
 from tests.e2e.ground import Ground, make_ground
 from tests.support import CHECKOUT
 
-ORDERS = 20_000
+ORDERS = 6_000
 HOW_TO_START = (
     "rm -rf .stack/include && cp -R include .stack/include && make down && PG2ES_CONFIG=$PWD/.stack/include make up"
 )
@@ -69,11 +69,19 @@ def shop(clients: Clients, airflow: Airflow) -> PostgresAccess:
     return access
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ground(airflow: Airflow, elasticsearch: Elasticsearch, config_folder: Path) -> Iterator[Ground]:
     """Notes and their authors in a database of their own, filled by a first backfill; see `Ground`.
 
-    For all tests of a module, as it takes half a minute. A test leaves it in order: files, index and rows agree.
+    One for all modules, as it takes half a minute. A test leaves it in order: files, index and rows agree, and no
+    generation is there but the live one. Modules that change the schema take `own_ground` instead.
     """
+    with make_ground(airflow, elasticsearch, config_folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_ground(airflow: Airflow, elasticsearch: Elasticsearch, config_folder: Path) -> Iterator[Ground]:
+    """As `ground`, for one module."""
     with make_ground(airflow, elasticsearch, config_folder) as made:
         yield made

@@ -4,24 +4,25 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from elasticsearch import Elasticsearch
 
 from demo.airflow import Airflow, Run, RunState
 from demo.errors import AirflowError
-from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import indices
 from pg2es.adapters.postgres import fetch_one
-from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.plan import Plan
+from pg2es.core.config import Pipeline
+from pg2es.core.generations import Plan, sink_connector
 from pg2es.core.sql import protocol
 from pg2es.services.clients import Clients
-from pg2es.services.compare import compare
-from pg2es.services.generations import Generation, require_live_generation
-from pg2es.services.plan import make_plan
+from pg2es.services.drift import compare
+from pg2es.services.generations import Generation, make_plan, require_live_generation
+from pg2es.services.stream import remove_sinks
 from pg2es.services.waiting import wait_for
 from stack.config import load_config
 from tests.e2e.task_processes import find_task_processes
@@ -62,7 +63,10 @@ AUTHORS_MAPPING = {
     **MAPPING,
     "mappings": {"dynamic": False, "properties": {"id": {"type": "long"}, "name": {"type": "text"}}},
 }
-DAG_FILES = ("backfill", "reconcile", "reindex", "rollback")
+UNSCHEDULED: dict[str, Any] = {"reconcile": {"every_h": None}}
+RECONCILE = "reconcile"
+"""Runs after each swap, and so only where a test lets it."""
+DAG_FILES = ("backfill", RECONCILE, "reindex", "rollback")
 """DAG files that make a DAG for each pipeline."""
 
 
@@ -104,12 +108,30 @@ class Ground:
             mapping=MAPPING,
             related=[{"table": "public.authors", "roots_sql": roots}],
             smoke=[{"query": {"term": {"kind": "stable"}}, "at_least": STABLE}],
+            **UNSCHEDULED,
         )
-        self.add_pipeline(self.authors, "public.authors", mapping=AUTHORS_MAPPING)
+        self.add_pipeline(self.authors, "public.authors", mapping=AUTHORS_MAPPING, **UNSCHEDULED)
 
     def add_pipeline(self, name: str, table: str, **keys: Any) -> Pipeline:
         """Write a pipeline whose alias is its name."""
         return self.folder.add_pipeline(name, table, alias=name, **keys)
+
+    def remove_pipeline(self, name: str) -> None:
+        """Take a pipeline out of Airflow, the configuration folder and Kafka Connect; its indices stay."""
+        clients = self.clients
+        pipeline = clients.project.pipeline(name)
+        dag_ids = [f"{file}_{name}" for file in DAG_FILES]
+        _end_runs(self.airflow, dag_ids)
+        remove_sinks(clients, clients.project.source_of(pipeline), pipeline)
+        self.remove_files(name)
+        for dag_id in dag_ids:
+            self.airflow.delete_dag(dag_id)
+
+    def remove_files(self, pipeline: str) -> None:
+        """Remove the files of a pipeline."""
+        (self.folder.folder / "pipelines" / f"{pipeline}.yaml").unlink()
+        (self.folder.folder / "mappings" / f"{pipeline}.json").unlink()
+        (self.folder.folder / "documents" / f"{pipeline}.sql").unlink(missing_ok=True)
 
     def change_pipeline(self, pipeline: str, **keys: Any) -> None:
         """Change keys of a pipeline file."""
@@ -144,10 +166,41 @@ class Ground:
         for token in tokens.values():
             # A file that waits for being read already is answered by 409.
             self._send("PUT", f"/parseDagFile/{token}", allowed=(httpx.codes.CONFLICT,))
-        for dag_id in (f"{file}_{pipeline}" for pipeline in pipelines for file in DAG_FILES):
-            self.airflow.wait_until_parsed(dag_id)
+        for pipeline in pipelines:
+            for file in DAG_FILES:
+                self.airflow.wait_until_parsed(f"{file}_{pipeline}", TIMEOUT_S)
+                if file != RECONCILE:
+                    self.airflow.unpause(f"{file}_{pipeline}")
         known = {*pipelines}
         self.wait_for_param("schema_watch", "pipelines", lambda param: known <= {*param["schema"]["items"]["enum"]})
+
+    @contextmanager
+    def monitored(self, **settings: Any) -> Iterator[None]:
+        """Let the DAG monitor run with these settings (`monitor` of platform.yaml), by the schedule that they give."""
+        platform = self.folder.folder / "platform.yaml"
+        before = platform.read_text(encoding="utf-8")
+        self.folder.change("platform.yaml", monitor=settings)
+        try:
+            self._wait_for_monitor(settings)
+            self.airflow.unpause("monitor")
+            yield
+        finally:
+            self.folder.write("platform.yaml", before)
+            self._wait_for_monitor(yaml.safe_load(before).get("monitor", {}))
+
+    def _wait_for_monitor(self, settings: Mapping[str, Any]) -> None:
+        """Wait until Airflow knows the monitor as the settings say."""
+        every_s = settings.get("every_s", 60)
+        schedule = str(timedelta(seconds=every_s)) if every_s else None
+
+        def is_read() -> bool:
+            found = self.airflow._call("GET", "/dags/monitor")["timetable_summary"]
+            tasks = self.airflow._call("GET", "/dags/monitor/tasks")["tasks"]
+            notifies = any(task["task_id"] == "notify" for task in tasks)
+            return (found, notifies) == (schedule, bool(settings.get("notify")))
+
+        self.read_dags()
+        wait_for(is_read, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError("the DAG monitor stays as it is"))
 
     def wait_for_param(self, dag_id: str, name: str, condition: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until a condition holds of a Param as Airflow knows it: it writes a DAG that it had some time later."""
@@ -297,9 +350,7 @@ def _remove(ground: Ground) -> None:
     dag_ids += [f"{job}_{source.name}" for job in ("dead_letters", "recover", "replay")]
     _end_runs(ground.airflow, dag_ids)
     for pipeline in pipelines:
-        (ground.folder.folder / "pipelines" / f"{pipeline}.yaml").unlink()
-        (ground.folder.folder / "mappings" / f"{pipeline}.json").unlink()
-        (ground.folder.folder / "documents" / f"{pipeline}.sql").unlink(missing_ok=True)
+        ground.remove_files(pipeline)
     (ground.folder.folder / "sources" / f"{source.name}.yaml").unlink()
     _end_runs(ground.airflow, ["connectors"])  # a run that knows the source still would make its connectors again
     remove_stream(clients, source)

@@ -13,14 +13,12 @@ from demo.airflow import Airflow, Progress, Run, TaskInstance
 from demo.data import connect
 from demo.traffic import Traffic
 from pg2es.adapters.postgres import PostgresAccess
-from pg2es.core.drift import Drift
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.reconciliation import Deep, Outcome, Reconciliation
+from pg2es.core.config import Pipeline
+from pg2es.core.drift import Deep, Drift, Outcome, Reconciliation
 from pg2es.core.sql import protocol
 from pg2es.services.clients import Clients
-from pg2es.services.compare import compare
+from pg2es.services.drift import compare, reconcile
 from pg2es.services.generations import Generation, require_live_generation
-from pg2es.services.reconcile import reconcile
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
 from tests.e2e.conftest import ORDERS

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pg2es.core.generation import sink_connector
+from pg2es.core.generations import sink_connector
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
 from tests.e2e.console import TIMEOUT_S, User, base_url, list_routes, log_in, open_browser
@@ -142,6 +142,7 @@ def test_a_broken_and_a_healthy_pipeline_in_a_browser(ground: Ground, browser: B
 
 def test_an_admin_reconciles(ground: Ground, browser: Browser) -> None:
     dag_id = f"reconcile_{ground.notes}"
+    ground.airflow.unpause(dag_id)
     known = ground.list_runs(dag_id).keys()
     with log_in(browser, User.admin(), f"pg2es/{ground.notes}", viewport={"width": 900, "height": 900}) as page:
         expect(page.get_by_role("figure").filter(has_text="Freshness").get_by_role("img")).to_be_visible()

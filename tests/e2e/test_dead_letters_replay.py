@@ -3,7 +3,7 @@
 import pytest
 
 from demo.errors import AirflowError
-from pg2es.services import replay
+from pg2es.services import dead_letters as replay
 from pg2es.services.waiting import wait_for
 from tests.e2e.ground import TIMEOUT_S, Ground
 
@@ -56,6 +56,7 @@ def test_poison_among_good_documents(ground: Ground) -> None:
     assert _groups(ground) == {}
     assert ground.count(name, match_all={}) == 2 * GOOD + 4
     ground.check_equal(name)
+    ground.remove_pipeline(name)
 
 
 def _groups(ground: Ground) -> dict[str, int]:

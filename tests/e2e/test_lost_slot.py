@@ -4,9 +4,9 @@ import time
 
 import psycopg
 
-from pg2es.core.generation import sink_connector
-from pg2es.core.judgement import judge
-from pg2es.services.monitor import look
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import judge
+from pg2es.services.monitoring import look
 from pg2es.services.waiting import wait_for
 from tests.e2e.ground import TIMEOUT_S, Ground
 from tests.e2e.writers import Writers
@@ -18,10 +18,11 @@ ALARM_S = 120
 def test_a_slot_dropped_under_a_running_source(ground: Ground) -> None:
     source = ground.folder.source_model()
     ground.airflow.wait_until_parsed(f"recover_{source.name}")
-    ground.airflow.wait_until_parsed("monitor")
+    for pipeline in (ground.notes, ground.authors):
+        ground.airflow.unpause(f"reconcile_{pipeline}")  # the recovery runs them
     ground.reindex(ground.notes, force=True, keep_old_for=24)
     kept, live = ground.generations(ground.notes)
-    with Writers(ground.database) as writers:
+    with ground.monitored(every_s=10), Writers(ground.database) as writers:
         changes = writers.changes
         dropped_at = time.monotonic()
         drop_slot(ground)

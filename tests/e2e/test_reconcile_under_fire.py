@@ -8,16 +8,17 @@ import pytest
 
 from bench.planted import Planter
 from demo.errors import AirflowError
-from pg2es.core.drift import Drift
-from pg2es.core.reconciliation import Deep, Outcome
-from pg2es.services.barrier import pass_barrier
-from pg2es.services.reconcile import KIND, reconcile
+from pg2es.core.drift import Deep, Drift, Outcome
+from pg2es.core.reports import ReportKind
+from pg2es.services.drift import reconcile
 from pg2es.services.reports import read_last_report
+from pg2es.services.stream import pass_barrier
 from tests.e2e.ground import TIMEOUT_S, Ground
 from tests.e2e.writers import AUTHORS, Writers
 
 PLANTED = 200
 RUNS = 20
+FEW_RUNS = 3
 QUIET_AUTHOR = AUTHORS + 1
 """No writer renames it, so nothing refreshes its notes by the way."""
 
@@ -45,10 +46,19 @@ def planted(ground: Ground) -> dict[Drift, list[str]]:
     return {kind: [str(start + number) for number in range(PLANTED)] for kind, start in starts.items()}
 
 
+def test_traffic_is_not_taken_for_drift(ground: Ground) -> None:
+    check_traffic(ground, FEW_RUNS)
+
+
+@pytest.mark.long
 def test_traffic_is_never_taken_for_drift(ground: Ground) -> None:
+    check_traffic(ground, RUNS)
+
+
+def check_traffic(ground: Ground, count: int) -> None:
     clients, pipeline = ground.clients, ground.clients.project.pipeline(ground.notes)
     with Writers(ground.database, count=8) as writers:
-        runs = [reconcile(clients, pipeline, deep=Deep.ALL, repair=True, max_repair_fraction=1.0) for _ in range(RUNS)]
+        runs = [reconcile(clients, pipeline, deep=Deep.ALL, repair=True, max_repair_fraction=1.0) for _ in range(count)]
     writers.check()
     assert [str(run) for run in runs if run.found.drifted] == []
     assert {run.outcome for run in runs} == {Outcome.EQUAL}
@@ -122,6 +132,6 @@ def planter(ground: Ground) -> Planter:
 
 def last_details(ground: Ground) -> dict[str, Any]:
     """Return the details of the last report."""
-    report = read_last_report(ground.clients.elasticsearch, KIND, ground.notes)
+    report = read_last_report(ground.clients.elasticsearch, ReportKind.RECONCILE, ground.notes)
     assert report
     return dict(report["details"])

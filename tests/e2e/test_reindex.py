@@ -6,13 +6,19 @@ import pytest
 
 from demo.airflow import Airflow, Run, RunState
 from demo.errors import AirflowError
-from pg2es.core.plan import Verdict
+from pg2es.core.generations import Verdict
 from pg2es.services.waiting import wait_for
 from tests.e2e.ground import AUTHORS_MAPPING, TIMEOUT_S, Ground
 from tests.e2e.watchers import AliasWatcher, Searcher
 from tests.e2e.writers import AUTHORS
 
 LOWERCASE = {"normalizer": {"lowercase": {"type": "custom", "filter": ["lowercase"]}}}
+
+
+@pytest.fixture(scope="module")
+def ground(own_ground: Ground) -> Ground:
+    """One whose tables the tests change."""
+    return own_ground
 
 
 def test_text_becomes_a_keyword_once_somebody_has_approved(ground: Ground) -> None:

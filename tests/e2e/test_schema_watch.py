@@ -3,10 +3,16 @@
 import pytest
 
 from demo.errors import AirflowError
-from pg2es.core.plan import Verdict
+from pg2es.core.generations import Verdict
 from tests.e2e.ground import Ground
 from tests.e2e.watchers import AliasWatcher
 from tests.e2e.writers import STABLE
+
+
+@pytest.fixture(scope="module")
+def ground(own_ground: Ground) -> Ground:
+    """One whose tables the tests change."""
+    return own_ground
 
 
 def test_a_column_is_added(ground: Ground) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pg2es.core.errors import Pg2esError
-from pg2es.services.barrier import pass_barrier
+from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.support import open_elasticsearch
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tests.e2e.ground import Ground
     from tests.e2e.writers import Writers
 
-INTERVAL_S = 0.02
+INTERVAL_S = 0.1
 _KEPT_FINDINGS = 20
 
 
 class Watcher(ABC):
-    """A thread that looks every 20 ms until it is left, and remembers what is wrong. An error is wrong, too."""
+    """A thread that looks every 100 ms until it is left, and remembers what is wrong. An error is wrong, too."""
 
     def __init__(self) -> None:
         self.looks = 0

@@ -37,7 +37,7 @@ Connection = psycopg.Connection[TupleRow]
 class Writers:
     """Threads that write until they are left. Each has ids of its own; an error ends the test, in `check`."""
 
-    def __init__(self, database: Database, *, count: int = 3, pause_s: float = 0.04) -> None:
+    def __init__(self, database: Database, *, count: int = 3, pause_s: float = 0.1) -> None:
         self._database = database
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="writer")

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from pg2es.adapters import indices
-from pg2es.core.chunks import BlockRange
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.backfill import BlockRange
 from pg2es.core.errors import ElasticsearchUnavailable
-from pg2es.services import refresh
-from pg2es.services.clients import read_tables
 from pg2es.services.generations import Generation
-from pg2es.services.refresh import CopyResult, Refresher, Slice, Target
+from pg2es.services.refresh import Refresher, Slice, Target
+from pg2es.services.refresh import refresher as refresh
+from pg2es.services.refresh.refresher import CopyResult
+from pg2es.services.tables import read_tables
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder

@@ -4,11 +4,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from pg2es.adapters import indices
-from pg2es.core.chunks import BlockRange
-from pg2es.services import compare
-from pg2es.services.clients import read_tables
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.backfill import BlockRange
+from pg2es.services.drift import comparison as compare
 from pg2es.services.refresh import Refresher, Slice, Target
+from pg2es.services.tables import read_tables
 from stack.launcher import Stack
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder

@@ -6,8 +6,8 @@ import pytest
 
 from bench.ground import Ground, prepare_ground
 from bench.outages import (
+    DOWN_S,
     SERVERS,
-    TAKEOVER_TARGET_S,
     check_equal,
     live_sink,
     lose_server,
@@ -18,6 +18,8 @@ from bench.outages import (
 from bench.reindex import fill
 
 ROWS = 20_000
+PAUSE_S = 0.1
+SHORT_S = 5
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,18 @@ def ground(stack_environment: dict[str, str]) -> Iterator[Ground]:
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_server_that_dies_and_comes_back(ground: Ground, server: str) -> None:
-    with writing(ground) as changes:
-        lose_server(ground, server)
+    check_outage(ground, server, SHORT_S)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_that_is_away_for_long(ground: Ground, server: str) -> None:
+    check_outage(ground, server, DOWN_S)
+
+
+def check_outage(ground: Ground, server: str, down_s: float) -> None:
+    with writing(ground, PAUSE_S) as changes:
+        lose_server(ground, server, down_s)
         before = changes.committed
         wait_until_searchable(ground)
         assert changes.committed > before, "nobody wrote after the outage"
@@ -41,7 +53,7 @@ def test_a_server_that_dies_and_comes_back(ground: Ground, server: str) -> None:
 
 @pytest.mark.parametrize("end", ["source", "sink"])
 def test_another_worker_takes_over(ground: Ground, end: str) -> None:
-    with writing(ground):
+    with writing(ground, PAUSE_S):
         connector = ground.source.connector if end == "source" else live_sink(ground)
-        assert lose_worker(ground, connector) < TAKEOVER_TARGET_S
+        lose_worker(ground, connector)  # fails when nobody takes over; `python -m bench` measures how long it takes
     check_equal(ground)

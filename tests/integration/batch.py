@@ -1,9 +1,9 @@
 """Backfills step by step, as the DAG runs them."""
 
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
 from pg2es.services import backfill
 from pg2es.services.clients import Clients
-from pg2es.services.compare import compare
+from pg2es.services.drift import compare
 from pg2es.services.generations import Generation, create_generation, read_recipe, require_live_generation
 
 

@@ -8,11 +8,11 @@ from threading import Event
 from typing import Any
 
 from bench.planted import Planter
+from pg2es.core.config import Pipeline
 from pg2es.core.drift import Comparison
-from pg2es.core.pipeline import Pipeline
-from pg2es.services.barrier import pass_barrier
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.stream import pass_barrier
 from tests.integration.batch import run_backfill
 from tests.support import Database, ProjectFolder, connect
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pg2es.core.findings import Finding, Severity
+from pg2es.core.preflight import Finding, Severity
 from pg2es.services import preflight
 from tests.support import ProjectFolder
 

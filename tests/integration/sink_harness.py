@@ -2,34 +2,34 @@
 
 import json
 import os
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from elasticsearch import Elasticsearch, NotFoundError
+from prometheus_client.parser import text_string_to_metric_families
 
-from pg2es.adapters import indices, kafka
+from pg2es.adapters import kafka
 from pg2es.adapters.connect import ConnectCluster
-from pg2es.core import connectors as render
-from pg2es.core.files import resolve_fields
-from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.status import ConnectorStatus
-from pg2es.services.clients import Clients, read_tables
-from pg2es.services.fence import take_fence
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline, resolve_fields
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import ConnectorStatus
+from pg2es.core.stream import connectors as render
+from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation
+from pg2es.services.stream.fence import take_fence
+from pg2es.services.tables import read_tables
 from pg2es.services.waiting import wait_for
-from stack.config import load_config
+from stack.config import HOST, load_config
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder, connect
 
 TIMEOUT_S = 60
-READ_MBEAN = Path(__file__).with_name("ReadMBean.java")
 DOCUMENT = """\
 SELECT o.id, o.note, o.number, c.name AS customer,
   (SELECT json_agg(i.name ORDER BY i.id) FROM public.items i WHERE i.order_id = o.id) AS items
@@ -309,12 +309,18 @@ class SinkHarness:
 
     def metrics(self) -> dict[str, int]:
         """Return the attributes of the sink's MBean, from whichever worker has the task; {} when none has."""
-        ports = load_config().ports
-        workers = [str(ports[f"{worker}_jmx"]) for worker in ("connect_1", "connect_2", "connect_standalone")]
-        name = f"io.pg2es:type=sink,pipeline={self.pipeline.name},index={self.index},task=0"
-        command = ["java", "-XX:TieredStopAtLevel=1", "-cp", _compile_reader(), "ReadMBean", name, *workers]
-        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-        return {attribute: int(value) for attribute, value in (line.split("=") for line in lines)}
+        found: dict[str, int] = {}
+        for worker in ("connect_1", "connect_2", "connect_standalone"):
+            try:
+                text = urlopen(f"http://{HOST}:{load_config().ports[f'{worker}_metrics']}/metrics").read().decode()
+            except URLError:  # it is down
+                continue
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    if sample.name.startswith("pg2es_sink_") and sample.labels["index"] == self.index:
+                        attribute, unit = _attribute_of(sample.name)
+                        found[attribute] = round(sample.value / unit)
+        return found
 
     def wait_for_metric(self, name: str, least: int) -> None:
         """Wait until a metric has at least this value."""
@@ -327,9 +333,10 @@ class SinkHarness:
         wait_for(check, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError(f"{problem()}; {self.status()}"))
 
 
-@cache
-def _compile_reader() -> str:
-    """Return a folder with the compiled reader of MBeans; Python has no JMX client."""
-    folder = tempfile.mkdtemp()
-    subprocess.run(["javac", "-d", folder, READ_MBEAN], check=True)
-    return folder
+def _attribute_of(name: str) -> tuple[str, float]:
+    """Return the attribute of the MBean that Prometheus calls so, and its unit there: times are in seconds."""
+    name, unit = name.removeprefix("pg2es_sink_").removesuffix("_total"), 1.0
+    if name.endswith("_seconds"):
+        name, unit = name.removesuffix("_seconds"), 0.001
+        name += "_ms" if name.endswith("_max") else "_total_ms"
+    return name.title().replace("_", ""), unit

@@ -4,14 +4,12 @@ from collections.abc import Callable
 
 import psycopg
 
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.generation import sink_connector
-from pg2es.core.judgement import judge
-from pg2es.core.status import ConnectorStatus
-from pg2es.services.barrier import pass_barrier
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import Breach, ConnectorStatus, Kind, judge
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, require_live_generation
-from pg2es.services.monitor import look
+from pg2es.services.monitoring import look
+from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import check_equal, run_backfill
 from tests.support import Database, ProjectFolder, connect

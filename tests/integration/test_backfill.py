@@ -2,15 +2,18 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from typing import Any
 
 import pytest
 
-from pg2es.adapters import indices, kafka
+from pg2es.adapters import kafka
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline
 from pg2es.core.errors import DocumentsRejected, TableRewritten
-from pg2es.core.pipeline import Pipeline
 from pg2es.core.sql import protocol
 from pg2es.services import backfill
 from pg2es.services.generations import require_live_generation
+from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import check_equal, copy_all, make_generation, run_backfill
 from tests.support import Database, ProjectFolder, connect
@@ -96,6 +99,33 @@ def test_a_table_comes_into_its_index_and_is_followed(folder: ProjectFolder, tab
 
     database.execute(*CHANGES[table])
     check_equal(clients, pipeline, database.fetch(f"SELECT count(*) FROM public.{table}")[0][0])
+
+
+def test_a_row_that_comes_and_goes_while_they_are_counted_is_no_drift(
+    folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL has as many rows before and after, and Elasticsearch had one more in between."""
+    database, clients = Database(folder.source), folder.clients()
+    left = ["INSERT INTO public.by_uuid (n) VALUES (9001)", "DELETE FROM public.by_uuid WHERE n = 9001"]
+    count_documents = indices.count_documents
+
+    def insert_first(*arguments: Any) -> int:
+        if len(left) == 2:
+            database.execute(left.pop(0))
+        return pass_barrier(*arguments)
+
+    def delete_then(*arguments: Any) -> int:
+        counted = count_documents(*arguments)
+        if len(left) == 1:
+            database.execute(left.pop(0))
+        return counted
+
+    monkeypatch.setattr("pg2es.services.backfill.completion.pass_barrier", insert_first)
+    monkeypatch.setattr(indices, "count_documents", delete_then)
+    summary = run_backfill(clients, clients.project.pipeline("by-uuid"))
+    backfill.check(summary)
+    assert left == []
+    assert not summary.counts.settled
 
 
 def test_refused_documents_are_named_and_all_others_are_written(folder: ProjectFolder) -> None:

@@ -9,12 +9,12 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from pg2es.adapters import kafka
-from pg2es.core.errors import ConnectorError
-from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
+from pg2es.core.errors import BarrierTimeout, ConnectorError
+from pg2es.core.generations import sink_connector
 from pg2es.core.sql import protocol
-from pg2es.services.barrier import BarrierTimeout, pass_barrier
 from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import run_backfill
 from tests.support import Database, ProjectFolder, connect

@@ -3,8 +3,7 @@
 import pytest
 
 from pg2es.core.drift import Drift
-from pg2es.services import suspects
-from pg2es.services.compare import compare
+from pg2es.services.drift import compare, suspects
 from tests.integration.compared import ROWS, Compared, add_books, keep_changing
 from tests.support import Database, ProjectFolder
 

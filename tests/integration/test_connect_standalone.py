@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pg2es.core.steering import Steering
-from pg2es.services.mend import mend
-from pg2es.services.steering import steer
+from pg2es.core.stream import Steering
+from pg2es.services.recovery import mend
+from pg2es.services.stream import steer
 from stack.config import load_config
 from stack.launcher import Stack
 from tests.integration.streamed import Streamed

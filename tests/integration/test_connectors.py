@@ -1,19 +1,21 @@
 """Deploying and removing connectors on real workers."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in __all__
 
-from pg2es.adapters import indices, kafka
+from pg2es.adapters import kafka
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline
 from pg2es.core.errors import AccessDenied, ConnectorError, GenerationError, SlotLost
-from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import ConnectorStatus
 from pg2es.core.sql import catalog
-from pg2es.services import connectors
-from pg2es.services.backfill import prepare, start_stream
-from pg2es.services.barrier import pass_barrier
+from pg2es.services import stream
+from pg2es.services.backfill import prepare
 from pg2es.services.clients import Clients
 from pg2es.services.generations import (
     Generation,
@@ -22,7 +24,8 @@ from pg2es.services.generations import (
     read_recipe,
     require_live_generation,
 )
-from pg2es.services.swap import swap
+from pg2es.services.reindex import start_stream, swap
+from pg2es.services.stream import connector, pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.support import Database, ProjectFolder, connect
 
@@ -39,7 +42,7 @@ def pipeline(streamed_folder: ProjectFolder, database: Database) -> Pipeline:
 
 def _deploy_all(folder: ProjectFolder, pipeline: Pipeline) -> Generation:
     clients = folder.clients()
-    connectors.ensure_source(clients, folder.source_model())
+    stream.ensure_source(clients, folder.source_model())
     prepare(clients, pipeline)
     return require_live_generation(clients.elasticsearch, pipeline)
 
@@ -48,7 +51,7 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     clients, source = streamed_folder.clients(), streamed_folder.source_model()
 
     # Before any backfill there is only the source.
-    assert connectors.deploy(clients, source) == [source.connector]
+    assert stream.deploy(clients, source) == [source.connector]
     assert database.fetch("SELECT pubname FROM pg_publication") == [(source.publication,)]
     letters = ConfigResource(ResourceType.TOPIC, source.dead_letter_topic)
     [described] = clients.kafka.describe_configs([letters]).values()
@@ -73,7 +76,7 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
 
     # Idempotent: nothing is changed, nothing restarts.
     before = {name: clients.connect.config(name) for name in (source.connector, sink)}
-    assert connectors.deploy(clients, source) == [source.connector, sink]
+    assert stream.deploy(clients, source) == [source.connector, sink]
     assert {name: clients.connect.config(name) for name in (source.connector, sink)} == before
 
     # Changed files change the connectors: another batch size, and a table that was not captured. What the generation
@@ -81,7 +84,7 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     streamed_folder.change("pipelines/notes.yaml", related=[{"table": "public.tags", "root_key": "note_id"}])
     streamed_folder.change("pipelines/notes.yaml", stream={"batch_roots": 17})
     changed = streamed_folder.clients().project.pipeline("notes")
-    connectors.deploy(streamed_folder.clients(), source)
+    stream.deploy(streamed_folder.clients(), source)
     config = clients.connect.config(sink)
     assert config
     assert config["batch.roots"] == "17"
@@ -101,16 +104,16 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     # Removed: connectors, slot and publication; the index stays. Once more: nothing left to do.
     orphan = sink_connector(f"{pipeline.alias}-000009")  # its index is gone
     clients.connect.create(orphan, config | {"name": orphan}, initial_state="STOPPED")
-    assert connectors.remove(clients, source) == [sink, orphan, source.connector]
+    assert stream.remove_source(clients, source) == [sink, orphan, source.connector]
     assert not {sink, orphan, source.connector} & set(clients.connect.list_connectors())
     assert database.fetch(f"SELECT FROM pg_replication_slots WHERE slot_name = '{source.slot}'") == []
     assert database.fetch("SELECT FROM pg_publication") == []
     assert indices.count_documents(clients.elasticsearch, generation.index) == 2
-    assert connectors.remove(clients, source) == []
+    assert stream.remove_source(clients, source) == []
 
     # The sink missed whatever changes now: deploying alone must not pretend otherwise, a backfill's first step may.
     with pytest.raises(GenerationError, match=r"sink .* is gone with its position, so its index misses changes"):
-        connectors.deploy(clients, source)
+        stream.deploy(clients, source)
     old_fence = generation.meta.fence
     again = _deploy_all(streamed_folder, changed)
     assert again.index == generation.index
@@ -138,7 +141,7 @@ def test_each_generation_is_fed_by_its_own_recipe(
         "notes", "public.notes", document="SELECT id, upper(note) AS loud FROM root"
     )
     clients = streamed_folder.clients()
-    assert connectors.deploy(clients, source) == [source.connector, old_sink]
+    assert stream.deploy(clients, source) == [source.connector, old_sink]
     assert clients.connect.config(old_sink) == before
     assert _published(database) == ["notes", "tags"]
     database.execute("INSERT INTO public.notes VALUES (1, 'a')", "INSERT INTO public.tags VALUES (1, 1, 'x')")
@@ -148,11 +151,11 @@ def test_each_generation_is_fed_by_its_own_recipe(
     # Another generation takes its place, and the old one is kept: both are fed, each by its own SQL.
     with clients.session(source) as session:
         new = create_generation(client, session, pipeline, read_recipe(session, pipeline), live=False)
-    start_stream(clients, pipeline, new)
+    start_stream(clients, pipeline, new.index)
     new = read_generation(client, new.index).remember(client, verified=True)
     new_sink = sink_connector(new.index)
     assert swap(clients, pipeline, new.index, timedelta(hours=1)) == old.index
-    assert connectors.deploy(clients, source) == [source.connector, new_sink, old_sink]
+    assert stream.deploy(clients, source) == [source.connector, new_sink, old_sink]
     assert clients.connect.config(old_sink) == before
     expected = ",".join([topics("public.notes"), *source.refresh_topics("notes")])
     assert (clients.connect.config(new_sink) or {})["topics"] == expected
@@ -165,7 +168,7 @@ def test_each_generation_is_fed_by_its_own_recipe(
 
     # What the kept one needs goes away: there is no way back then, but the live one must not suffer.
     database.execute("DROP TABLE public.tags")
-    assert connectors.deploy(clients, source) == [source.connector, new_sink]
+    assert stream.deploy(clients, source) == [source.connector, new_sink]
     assert _published(database) == ["notes"]
     database.execute("INSERT INTO public.notes VALUES (3, 'c')")
     pass_barrier(clients, pipeline, new)
@@ -186,11 +189,14 @@ def test_a_slot_dropped_under_its_connector_is_named(
     streamed_folder: ProjectFolder, database: Database, pipeline: Pipeline
 ) -> None:
     clients, source = streamed_folder.clients(), streamed_folder.source_model()
-    connectors.ensure_source(clients, source)
-    clients.connect.stop(source.connector)
+    stream.ensure_source(clients, source)
+    # A connector that is stopped before it reads its slot would make it once more.
+    used = f"SELECT FROM pg_replication_slots WHERE slot_name = '{source.slot}' AND active"
+    wait_for(lambda: database.fetch(used), timeout_s=60, on_timeout=lambda: AssertionError("Debezium reads nothing"))
+    stream.stop_connector(clients, source.connector)
     _drop_slot(database, source.slot)
     with pytest.raises(SlotLost, match=f"Slot {source.slot} is gone .* Run the DAG recover_{source.name}"):
-        connectors.deploy(clients, source)
+        stream.deploy(clients, source)
 
 
 def test_a_slot_of_somebody_else_is_refused(
@@ -199,7 +205,7 @@ def test_a_slot_of_somebody_else_is_refused(
     source = streamed_folder.source_model()
     database.execute(f"SELECT pg_create_logical_replication_slot('{source.slot}', 'test_decoding')")
     with pytest.raises(ConnectorError, match=r"belongs to database .* and plugin test_decoding; choose another `slot`"):
-        connectors.ensure_source(streamed_folder.clients(), source)
+        stream.ensure_source(streamed_folder.clients(), source)
 
 
 def test_a_wrong_password_for_debezium_is_said_before_anything_is_made(
@@ -212,7 +218,7 @@ def test_a_wrong_password_for_debezium_is_said_before_anything_is_made(
     )
     monkeypatch.setenv("PG2ES_WRONG_PASSWORD", database.name)
     with pytest.raises(AccessDenied, match=r"PostgreSQL refuses the login .*Check user and password"):
-        connectors.ensure_source(streamed_folder.clients(), streamed_folder.source_model())
+        stream.ensure_source(streamed_folder.clients(), streamed_folder.source_model())
     assert database.fetch("SELECT FROM pg_publication") == []
 
 
@@ -229,3 +235,29 @@ def _drop_slot(database: Database, slot: str) -> None:
             on_timeout=lambda: AssertionError("the slot stays in use"),
         )
         session.execute(catalog.DROP_SLOT.replace("$1", "%s"), [slot])
+
+
+def test_the_last_word_of_a_removed_connectors_task_is_no_task_of_the_next_one(
+    streamed_folder: ProjectFolder, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that ends after its connector was deleted writes its state behind that; here a producer does."""
+    monkeypatch.setattr(connector, "RUNNING_TIMEOUT_S", 20)
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    stream.ensure_source(clients, source)
+    name = source.connector
+    config = clients.connect.config(name)
+    assert config
+    stream.remove_connector(clients, name)
+    last_word = {"state": "UNASSIGNED", "trace": None, "worker_id": "127.0.0.1:1", "generation": 1}
+    producer = clients.kafka_access.producer()
+    producer.produce("pg2es-connect-status", key=f"status-task-{name}-0", value=json.dumps(last_word))
+    assert producer.flush(30) == 0
+
+    connector.create_stopped(clients, name, config)
+    wait_for(
+        lambda: clients.connect.status(name) == ConnectorStatus("STOPPED", ("UNASSIGNED",), ()),
+        timeout_s=20,
+        on_timeout=lambda: AssertionError(f"nobody reads what was written: {clients.connect.status(name)}"),
+    )
+    stream.stop_connector(clients, name)
+    stream.ensure_source(clients, source)

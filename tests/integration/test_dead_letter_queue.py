@@ -8,8 +8,7 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in __all__
 
 from pg2es.adapters import kafka
-from pg2es.adapters.dead_letters import DeadLetterQueue, open_queue
-from pg2es.adapters.kafka import KafkaAccess
+from pg2es.adapters.kafka import DeadLetterQueue, KafkaAccess, open_queue
 
 Letters = set[tuple[int, int]]
 PARTITIONS = 2
@@ -54,11 +53,11 @@ class Topic:
 
 
 def places(queue: DeadLetterQueue) -> Letters:
-    return {(letter.partition, letter.offset) for letter in queue.open_letters()}
+    return {(letter.partition, letter.offset) for letter in queue.open_records()}
 
 
 def resolve(queue: DeadLetterQueue, which: Callable[[int, int], bool]) -> None:
-    queue.resolve([letter for letter in queue.open_letters() if which(letter.partition, letter.offset)])
+    queue.resolve([letter for letter in queue.open_records() if which(letter.partition, letter.offset)])
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_notes_count_without_a_commit_and_commits_may_be_forgotten(topic: Topic)
 
 def test_two_replays_at_once_do_no_harm(topic: Topic) -> None:
     with topic.queue() as one, topic.queue() as other:
-        reading = one.open_letters()
+        reading = one.open_records()
         first = next(reading)
         resolve(other, lambda _, offset: offset < 3)
         other.commit()

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from pg2es.adapters import indices, kafka
-from pg2es.adapters.dead_letters import DeadLetterQueue
+from pg2es.adapters import kafka
+from pg2es.adapters.elasticsearch import indices
+from pg2es.adapters.kafka import DeadLetterQueue
 from pg2es.core.dead_letters import Group
 from pg2es.core.errors import KafkaUnavailable, PermanentError, PostgresUnavailable
-from pg2es.services import replay, replay_roots
+from pg2es.services import dead_letters as replay
+from pg2es.services.dead_letters import roots as replay_roots
 from pg2es.services.generations import create_generation, read_recipe
 from tests.integration.sink_harness import SinkHarness
 from tests.support import ProjectFolder, connect

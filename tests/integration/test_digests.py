@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pg2es.adapters import digests as adapter
-from pg2es.adapters.digests import sum_digests
+from pg2es.adapters.elasticsearch import digests as adapter
+from pg2es.adapters.elasticsearch import sum_digests
 from pg2es.adapters.postgres import Session
 from pg2es.core.drift import Drift
-from pg2es.core.sql.documents import BUCKETS, DocumentSql
-from pg2es.services import suspects
-from pg2es.services.clients import read_tables
-from pg2es.services.compare import compare
-from pg2es.services.digests import compare_digests
+from pg2es.core.sql import BUCKETS, DocumentSql
+from pg2es.services.drift import compare, compare_digests, suspects
+from pg2es.services.tables import read_tables
 from tests.integration.compared import ROWS, Compared, add_books, keep_changing
 from tests.support import Database, ProjectFolder
 

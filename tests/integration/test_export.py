@@ -15,10 +15,10 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from pg2es.core.generation import sink_connector
-from pg2es.core.metrics import MEANINGS
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import MEANINGS
+from pg2es.core.reports import ReportKind
 from pg2es.services.generations import require_live_generation
-from pg2es.services.reconcile import KIND
 from pg2es.services.reports import write_report
 from pg2es.services.waiting import wait_for
 from stack.config import load_config
@@ -43,9 +43,9 @@ def streamed(module_folder: tuple[ProjectFolder, Database]) -> ProjectFolder:
     pipeline = folder.add_pipeline(name_of(folder), "public.parts", alias=f"{folder.prefix}parts")
     clients = folder.clients()
     run_backfill(clients, pipeline)
-    write_report(clients.elasticsearch, "backfill", pipeline.name, "0 rows", {})
+    write_report(clients.elasticsearch, ReportKind.BACKFILL, pipeline.name, "0 rows", {})
     counts = {"missing": 2, "stale": 0, "extra": 0, "altered": 0}
-    write_report(clients.elasticsearch, KIND, pipeline.name, "Two differ.", {"counts": counts}, "drift")
+    write_report(clients.elasticsearch, ReportKind.RECONCILE, pipeline.name, "Two differ.", {"counts": counts}, "drift")
     database.execute("INSERT INTO public.parts SELECT n, n::text FROM generate_series(1, 100) n")
     return folder
 

@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from pg2es.adapters import indices
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.history import Subject, index_of
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.status import Indexing, PipelineStatus, Status
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline
+from pg2es.core.monitoring import Breach, Kind, PipelineStatus, Status, Subject, day_index
+from pg2es.core.monitoring.status import Indexing
 from pg2es.services.clients import Clients
-from pg2es.services.history import read_newest_look, read_samples, write_sample
-from pg2es.services.sizes import read_sizes
+from pg2es.services.monitoring import read_newest_look, read_samples, write_sample
+from pg2es.services.monitoring.sizes import read_sizes
 from stack.config import load_config
 from tests.integration.batch import run_backfill
 from tests.support import Database, ProjectFolder
@@ -47,7 +46,7 @@ def days(clients: Clients) -> Iterator[list[datetime]]:
     made: list[datetime] = []
     yield made
     for day in made:
-        indices.remove_index(clients.elasticsearch, index_of(day.date()))
+        indices.remove_index(clients.elasticsearch, day_index(day.date()))
 
 
 def make_status(at: datetime, pipeline: Pipeline, per_s: float | None, behind: int = 0) -> Status:
@@ -92,8 +91,8 @@ def test_days_that_are_over_go_when_a_day_begins(
     streamed_folder.change("platform.yaml", monitor={"keep_days": 1})
     for day in days:
         write_sample(streamed_folder.clients(), make_status(day, pipeline, 1.0), [])
-    kept = [index_of(day.date()) for day in days if indices.is_index(clients.elasticsearch, index_of(day.date()))]
-    assert kept == [index_of(days[1].date()), index_of(days[2].date())]
+    kept = [day_index(day.date()) for day in days if indices.is_index(clients.elasticsearch, day_index(day.date()))]
+    assert kept == [day_index(days[1].date()), day_index(days[2].date())]
 
 
 def test_both_sides_are_sized(clients: Clients, pipeline: Pipeline, database: Database) -> None:

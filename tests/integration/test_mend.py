@@ -14,15 +14,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __al
 
 from pg2es.adapters import kafka
 from pg2es.cli.main import main
-from pg2es.core.breaches import Kind
 from pg2es.core.errors import ConnectorError
-from pg2es.core.restarts import Tries
-from pg2es.core.steering import Steering
-from pg2es.services import recover, steering
-from pg2es.services.connectors import remove_connector
-from pg2es.services.mend import Mended, mend
-from pg2es.services.orphans import Leftovers, find_leftovers, remove_leftovers
-from pg2es.services.steering import steer
+from pg2es.core.monitoring import Kind
+from pg2es.core.recovery import Tries
+from pg2es.core.stream import Steering
+from pg2es.services import recovery
+from pg2es.services.recovery import find_leftovers, mend, remove_leftovers
+from pg2es.services.recovery.mending import Mended
+from pg2es.services.recovery.orphans import Leftovers
+from pg2es.services.stream import remove_connector, steer, steering
 from tests.integration.batch import run_backfill
 from tests.integration.streamed import Streamed
 from tests.support import Database, ProjectFolder
@@ -98,9 +98,7 @@ def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed, capsys: py
     streamed.wait_until_stopped(streamed.sink)
     found = look(streamed)
     assert (found.done, found.problems) == ([], [])
-    assert found.notes == [
-        f"{name} is STOPPED: somebody wished it, so it stays." for name in (source.connector, streamed.sink)
-    ]
+    assert found.notes == [f"{name} is STOPPED on purpose, so it stays." for name in (source.connector, streamed.sink)]
     assert steer(clients, source, None, Steering.RESUME) == [source.connector, streamed.sink]
     streamed.check_equal()
     assert steer(clients, source, streamed.pipeline, Steering.RESTART) == [streamed.sink]
@@ -139,7 +137,7 @@ def test_a_sink_that_fails_again_and_again_is_given_up(streamed: Streamed) -> No
     assert len(said[6].splitlines()) > 2
     assert Kind.CONNECTOR_FAILED in streamed.breaches()
 
-    recover.reset_pipeline(clients, streamed.pipeline)
+    recovery.reset_pipeline(clients, streamed.pipeline)
     run_backfill(clients, streamed.pipeline)
     streamed.check_equal()
     healthy = look(streamed, tries, 3000)

@@ -5,15 +5,20 @@ from typing import Any
 
 import pytest
 
-from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline
 from pg2es.core.errors import GenerationError, SchemaChanged
-from pg2es.core.generation import Recipe
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.plan import Difference, Plan, Verdict, index_changes
+from pg2es.core.generations import Difference, Plan, Recipe, Verdict, index_changes
 from pg2es.services import backfill
 from pg2es.services.clients import Clients
-from pg2es.services.generations import Generation, read_recipe, require_live_generation
-from pg2es.services.plan import apply_in_place, check_unchanged, make_plan
+from pg2es.services.generations import (
+    Generation,
+    apply_in_place,
+    check_unchanged,
+    make_plan,
+    read_recipe,
+    require_live_generation,
+)
 from tests.integration.batch import check_equal, make_generation, run_backfill
 from tests.support import Database, ProjectFolder
 

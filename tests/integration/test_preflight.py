@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pg2es.core.findings import Severity
+from pg2es.core.preflight import Severity
 from pg2es.core.sql import preflight as statements
 from pg2es.services import preflight
 from tests.integration.preflight_harness import (

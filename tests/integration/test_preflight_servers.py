@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from psycopg import sql
 
-from pg2es.core.findings import Severity
-from pg2es.services import preflight
+from pg2es.core.preflight import Severity
+from pg2es.services.preflight import platform
 from stack.config import load_config
 from tests.integration.preflight_harness import SHOP, add_orders, only_problem, problems
 from tests.support import Database, ProjectFolder, connect
@@ -125,7 +125,7 @@ class TestServersThatDoNotAnswer:
     def test_kafka(self, shop: Database, project_folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
         add_orders(project_folder)
         monkeypatch.setenv("PG2ES_KAFKA_BOOTSTRAP", "127.0.0.1:9")
-        monkeypatch.setattr(preflight.platform, "KAFKA_TIMEOUT_S", 1)
+        monkeypatch.setattr(platform, "KAFKA_TIMEOUT_S", 1)
         self.check(project_folder, "Kafka: connecting failed", "Are the brokers up?")
 
     @pytest.mark.parametrize(

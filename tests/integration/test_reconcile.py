@@ -7,20 +7,16 @@ from typing import Any
 
 import pytest
 
-from pg2es.adapters.documents import fetch_documents
-from pg2es.adapters.tombstones import read_tombstones
-from pg2es.core.drift import Drift
+from pg2es.adapters.elasticsearch import fetch_documents, probe_tombstones
+from pg2es.core.drift import Deep, Drift, Outcome, Reconciliation
 from pg2es.core.errors import DriftFound
-from pg2es.core.reconciliation import Deep, Outcome, Reconciliation
 from pg2es.core.redaction import REDACTED
-from pg2es.services import suspects
-from pg2es.services.barrier import pass_barrier, write_marker
-from pg2es.services.clients import read_tables
-from pg2es.services.compare import compare
-from pg2es.services.digests import compare_digests
-from pg2es.services.drift_file import write_drift_file
-from pg2es.services.reconcile import KIND, check, reconcile
+from pg2es.core.reports import ReportKind
+from pg2es.services.drift import compare, compare_digests, reconcile, suspects, write_drift_file
+from pg2es.services.drift.reconciliation import check
 from pg2es.services.reports import read_last_report
+from pg2es.services.stream import pass_barrier, write_marker
+from pg2es.services.tables import read_tables
 from tests.integration.compared import ROWS, Compared, add_books, keep_changing
 from tests.support import Database, ProjectFolder
 
@@ -40,7 +36,7 @@ def run(
 
 
 def last_report(compared: Compared) -> dict[str, Any]:
-    found = read_last_report(compared.clients.elasticsearch, KIND, compared.pipeline.name)
+    found = read_last_report(compared.clients.elasticsearch, ReportKind.RECONCILE, compared.pipeline.name)
     assert found
     return found
 
@@ -289,7 +285,7 @@ def test_what_is_remembered_of_deleted_documents(compared: Compared) -> None:
         compared.database.execute("DELETE FROM public.books WHERE id = 9001")
         compared.pass_barrier()
         after = write_marker(session)
-    found = read_tombstones(client, index, ["9001", "never", "10"])
+    found = probe_tombstones(client, index, ["9001", "never", "10"])
     assert set(found) == {"9001", "10"}
     assert before < found["9001"] < after
     assert compared.compare().clean

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline, Verification
 from pg2es.core.errors import DriftFound, GenerationError, SmokeTestFailed
-from pg2es.core.generation import scratch_name, sink_connector
-from pg2es.core.pipeline import Pipeline, Verification
-from pg2es.services import backfill, reindex, rollback
+from pg2es.core.generations import scratch_name, sink_connector
+from pg2es.services import backfill, reindex
 from pg2es.services.clients import Clients
 from pg2es.services.generations import read_generation, require_live_generation
-from pg2es.services.orphans import find_orphans, remove_orphans
-from pg2es.services.swap import retire, swap
+from pg2es.services.recovery import find_orphans, remove_orphans
+from pg2es.services.reindex import retire, rollback, swap
 from tests.integration.batch import check_equal, run_backfill
 from tests.support import Database, ProjectFolder
 
@@ -101,7 +101,7 @@ def test_what_a_killed_run_leaves_is_taken_up_or_removed(streamed_folder: Projec
 
     orphans = find_orphans(clients, pipeline)
     assert (orphans.generations, orphans.sinks, orphans.scratch) == ((left,), (sink,), (scratch,))
-    remove_orphans(clients, orphans)
+    assert remove_orphans(clients, pipeline) == orphans
     assert find_orphans(clients, pipeline).names == ()
     assert indices.list_indices(client, pipeline.alias) == [live]
     assert clients.connect.config(sink_connector(left)) is None

@@ -14,13 +14,15 @@ import pytest
 
 from pg2es.adapters.postgres import Session, fetch_one
 from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch, PostgresUnavailable
-from pg2es.core.generation import GC_DELETES
+from pg2es.core.generations.generation import GC_DELETES
 from pg2es.core.sql import protocol
-from pg2es.services import backfill, refresh
-from pg2es.services.clients import Clients, read_tables
-from pg2es.services.connectors import ensure_source
-from pg2es.services.fence import take_fence, wait_for_fence
+from pg2es.services import backfill
+from pg2es.services.clients import Clients
 from pg2es.services.refresh import Refresher, Target
+from pg2es.services.refresh import refresher as refresh
+from pg2es.services.stream import ensure_source, wait_for_fence
+from pg2es.services.stream.fence import take_fence
+from pg2es.services.tables import read_tables
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder, connect

@@ -8,12 +8,11 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from pg2es.adapters import kafka
-from pg2es.adapters.documents import fetch_documents
-from pg2es.core.pipeline import Pipeline
-from pg2es.services import connectors
-from pg2es.services.barrier import pass_barrier
+from pg2es.adapters.elasticsearch import fetch_documents
+from pg2es.core.config import Pipeline
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.stream import ensure_source, pass_barrier
 from tests.integration.batch import check_equal, run_backfill
 from tests.support import Database, ProjectFolder
 
@@ -69,7 +68,7 @@ class Stream:
         related = [{"table": "public.parts", "root_key": "value_id"}]
         self.pipeline: Pipeline = folder.add_pipeline("values", "public.values", document=document, related=related)
         self.clients: Clients = folder.clients()
-        connectors.ensure_source(self.clients, folder.source_model())
+        ensure_source(self.clients, folder.source_model())
         run_backfill(self.clients, self.pipeline)
         self.generation: Generation = require_live_generation(self.clients.elasticsearch, self.pipeline)
         database.execute(self.insert(ROWS // 2 + 1, ROWS))

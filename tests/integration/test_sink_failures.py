@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import indices
 from pg2es.core.errors import ConnectorError
 from tests.integration.sink_harness import SinkHarness, order
 from tests.support import connect

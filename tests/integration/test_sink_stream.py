@@ -6,12 +6,11 @@ from contextlib import suppress
 
 from psycopg.errors import DeadlockDetected
 
-from pg2es.core.generation import sink_connector
-from pg2es.services import connectors
-from pg2es.services.barrier import pass_barrier
-from pg2es.services.compare import compare
+from pg2es.core.generations import sink_connector
+from pg2es.services.drift import compare
 from pg2es.services.generations import require_live_generation
-from pg2es.services.positions import wait_until_running
+from pg2es.services.stream import ensure_source, pass_barrier
+from pg2es.services.stream.connector import wait_until_running
 from tests.integration.batch import run_backfill
 from tests.integration.sink_harness import DOCUMENT, RELATED, TABLES
 from tests.support import Database, ProjectFolder, connect
@@ -34,7 +33,7 @@ def test_every_document_equals_its_row_in_the_end(streamed_folder: ProjectFolder
         "orders", "public.orders", document=DOCUMENT, related=RELATED, stream={"tasks": 2}
     )
     clients = streamed_folder.clients()
-    connectors.ensure_source(clients, streamed_folder.source_model())
+    ensure_source(clients, streamed_folder.source_model())
     run_backfill(clients, pipeline)
     generation = require_live_generation(clients.elasticsearch, pipeline)
     sink = sink_connector(generation.index)

@@ -3,11 +3,12 @@ is skipped over, and a recovery brings what the stream has missed."""
 
 import pytest
 
-from pg2es.core.breaches import Kind
 from pg2es.core.errors import SlotLost
-from pg2es.core.positions import source_position
-from pg2es.services import connectors, recover
-from pg2es.services.mend import mend
+from pg2es.core.monitoring import Kind
+from pg2es.core.stream import source_position
+from pg2es.services import recovery
+from pg2es.services.recovery import mend
+from pg2es.services.stream import deploy, ensure_source
 from tests.integration.batch import run_backfill
 from tests.integration.streamed import Streamed
 from tests.support import Database, ProjectFolder
@@ -24,7 +25,7 @@ def check_lost(streamed: Streamed, kind: Kind, sentence: str) -> None:
     assert sentence in streamed.breaches()[kind].sentence
     for _ in range(2):
         with pytest.raises(SlotLost, match=f"lost to the stream. Run the DAG recover_{source.name}"):
-            connectors.deploy(clients, source)
+            deploy(clients, source)
     [problem] = mend(clients, source, {}, 0).problems
     assert f"recover_{source.name}" in problem
     assert kind in streamed.breaches()
@@ -33,7 +34,7 @@ def check_lost(streamed: Streamed, kind: Kind, sentence: str) -> None:
 def recover_and_check(streamed: Streamed) -> None:
     """Recover, and fail unless nothing is wrong then and every document equals its row."""
     old_fence = streamed.live.meta.fence
-    assert recover.reset_source(streamed.clients, streamed.source) == ["parts"]
+    assert recovery.reset_source(streamed.clients, streamed.source) == ["parts"]
     assert list(streamed.breaches()) == [Kind.GAP]  # until a backfill has gone through
     assert int(streamed.live.meta.fence or 0) > int(old_fence or 0)
     streamed.change("after the slot")
@@ -57,7 +58,7 @@ def test_a_source_never_starts_without_a_position(streamed: Streamed) -> None:
     streamed.wait_until_stopped(source.connector)
     clients.connect.reset_offsets(source.connector)
     with clients.session(source) as session:
-        connectors.ensure_source(clients, source)
+        ensure_source(clients, source)
         [confirmed] = session.execute(
             "SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", [source.slot]
         ).fetchone() or [0]
@@ -122,7 +123,7 @@ def test_the_position_of_a_pipeline_is_reset(streamed: Streamed) -> None:
     clients.connect.stop(streamed.sink)
     streamed.wait_until_stopped(streamed.sink)
     streamed.change("never read")
-    assert recover.reset_pipeline(clients, streamed.pipeline) == ["parts"]
+    assert recovery.reset_pipeline(clients, streamed.pipeline) == ["parts"]
     assert list(streamed.breaches()) == [Kind.GAP]
     run_backfill(clients, streamed.pipeline)
     streamed.check_equal()
@@ -132,7 +133,7 @@ def test_the_position_of_a_pipeline_is_reset(streamed: Streamed) -> None:
 def test_a_recovery_may_end_after_each_step_and_begin_again(streamed: Streamed) -> None:
     clients, source = streamed.clients, streamed.source
     streamed.drop_slot()
-    steps = [recover.stop_streams, recover.renew_slot, recover.renew_positions, recover.start_streams]
+    steps = [recovery.stop_streams, recovery.renew_slot, recovery.renew_positions, recovery.start_streams]
     for last in range(1, len(steps)):
         for step in steps[:last]:
             step(clients, source)

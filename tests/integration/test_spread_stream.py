@@ -3,14 +3,13 @@
 import pytest
 from elasticsearch.helpers import bulk
 
-from pg2es.adapters import indices
+from pg2es.adapters.elasticsearch import indices
 from pg2es.cli.refresh import refresh_all, refresh_keys
-from pg2es.core.generation import sink_connector
-from pg2es.core.pipeline import Pipeline
-from pg2es.services import connectors
-from pg2es.services.barrier import pass_barrier
+from pg2es.core.config import Pipeline
+from pg2es.core.generations import sink_connector
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, require_live_generation
+from pg2es.services.stream import ensure_source, pass_barrier
 from tests.integration.batch import check_equal, run_backfill
 from tests.support import Database, ProjectFolder
 
@@ -76,7 +75,7 @@ class Shop:
             "orders", "public.orders", document=DOCUMENT, related=RELATED, stream={"spread_roots": SPREAD}
         )
         self.clients: Clients = folder.clients()
-        connectors.ensure_source(self.clients, folder.source_model())
+        ensure_source(self.clients, folder.source_model())
         run_backfill(self.clients, self.pipeline)
 
     def reset(self) -> None:

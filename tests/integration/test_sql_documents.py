@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from pg2es.adapters.catalog import read_relations, read_table
-from pg2es.adapters.postgres import Session
-from pg2es.core.chunks import BlockRange, plan_chunks
-from pg2es.core.digest import digest, is_intact
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.sql.documents import BUCKETS, DocumentSql
-from pg2es.core.sql.roots import roots_by_sql
+from pg2es.adapters.postgres import Session, read_relations, read_table
+from pg2es.core.backfill import BlockRange, plan_chunks
+from pg2es.core.config import Pipeline
+from pg2es.core.drift import is_intact
+from pg2es.core.drift.digest import digest
+from pg2es.core.sql import BUCKETS, DocumentSql, roots_by_sql
 from pg2es.core.table import key_of
 from tests.support import Database, ProjectFolder
 

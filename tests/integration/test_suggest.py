@@ -8,7 +8,7 @@ import yaml
 from elasticsearch import Elasticsearch
 
 from pg2es.core.errors import CatalogError, ConfigError
-from pg2es.core.findings import Severity
+from pg2es.core.preflight import Severity
 from pg2es.services import preflight
 from pg2es.services.suggest import Suggested, suggest
 from tests.support import Database, ProjectFolder

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pg2es.core.steering import Steering
-from pg2es.services.steering import steer
-from pg2es.services.throttle import Throttle
+from pg2es.core.stream import Steering
+from pg2es.services.backfill.throttle import Throttle
+from pg2es.services.stream import steer
 from tests.integration.batch import copy_all
 from tests.integration.streamed import ROWS, Streamed
 from tests.support import Database, ProjectFolder
@@ -16,7 +16,7 @@ from tests.support import Database, ProjectFolder
 def test_a_backfill_waits_for_the_stream(
     streamed_folder: ProjectFolder, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "pg2es.services.throttle")
+    caplog.set_level(logging.INFO, "pg2es.services.backfill.throttle")
     streamed = Streamed(streamed_folder, database)
     streamed_folder.change(f"sources/{streamed.source.name}.yaml", monitor={"max_retained_wal_mb": 1})
     clients, source = streamed.clients, streamed_folder.source_model()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pg2es.core.project import Project
+from pg2es.core.config import Project
 from tests.unit.looks import make_project
 
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pg2es.core.project import Project, load_project
-from pg2es.core.status import Cluster, ConnectorStatus, Delay, Node, PipelineStatus, Run, Slot, SourceStatus, Status
+from pg2es.core.config import Project, load_project
+from pg2es.core.monitoring import Cluster, ConnectorStatus, Delay, Node, PipelineStatus, Run, Slot, SourceStatus, Status
 
 AT = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 RUNNING = ConnectorStatus("RUNNING", ("RUNNING",), ())

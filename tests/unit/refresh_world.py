@@ -22,10 +22,9 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError
 from greenlet import getcurrent, greenlet
 
-from pg2es.core.chunks import BlockRange
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.sql import protocol
-from pg2es.core.sql.documents import DocumentSql
+from pg2es.core.backfill import BlockRange
+from pg2es.core.config import Pipeline
+from pg2es.core.sql import DocumentSql, protocol
 from pg2es.core.table import Column, Key, ReplicaIdentity, Table
 
 GC_DELETES_S = 3600

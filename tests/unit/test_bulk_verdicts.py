@@ -2,7 +2,7 @@
 
 import pytest
 
-from pg2es.adapters.elasticsearch import Verdict, judge
+from pg2es.adapters.elasticsearch.client import Verdict, judge
 
 
 @pytest.mark.parametrize(

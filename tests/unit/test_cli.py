@@ -13,7 +13,7 @@ from pg2es.cli import replay, validate, verify
 from pg2es.cli.main import app, main
 from pg2es.core.dead_letters import Group
 from pg2es.core.drift import Comparison, Drift
-from pg2es.core.findings import error, info, warning
+from pg2es.core.preflight import error, info, warning
 
 INCLUDE = Path(__file__).parents[2] / "include"
 

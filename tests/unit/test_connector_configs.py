@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pg2es.core.connectors import Config, SinkTarget, captured_tables, sink_config, source_config
-from pg2es.core.pipeline import ErrorSettings, Pipeline, Tolerance
-from pg2es.core.platform import Platform
-from pg2es.core.source import Events, Source
-from pg2es.core.sql.documents import DocumentSql
+from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance
+from pg2es.core.config.pipeline import ErrorSettings
+from pg2es.core.sql import DocumentSql
+from pg2es.core.stream import Config
+from pg2es.core.stream.connectors import SinkTarget, captured_tables, sink_config, source_config
 from pg2es.core.table import Column, ReplicaIdentity, Table, key_of
 
 SECRET = "${env:P}"

@@ -8,10 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.history import Size, to_samples
-from pg2es.core.project import Project
-from pg2es.core.status import Status
+from pg2es.core.config import Project
+from pg2es.core.monitoring import Breach, Kind, Size, Status, to_samples
 from pg2es_airflow.console.shapes import Health, shape_overview, shape_pipeline, shape_report
 from tests.unit.looks import AT, HEALTHY, PIPELINE, SINK
 

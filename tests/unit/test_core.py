@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pg2es.core import generation
-from pg2es.core.chunks import MAX_CHUNKS, BlockRange, Chunk, Relation, plan_chunks
-from pg2es.core.connectors import masked
-from pg2es.core.digest import digest, is_intact
-from pg2es.core.drift import Drift, classify
+from pg2es.core.backfill import BlockRange, Chunk, Relation, plan_chunks
+from pg2es.core.backfill.chunks import MAX_CHUNKS
+from pg2es.core.config import Related
+from pg2es.core.drift import Drift, classify, is_intact
+from pg2es.core.drift.digest import digest
 from pg2es.core.errors import CatalogError, FormatMismatch, GenerationError
-from pg2es.core.findings import count_errors, error, info, warning
-from pg2es.core.generation import (
-    FORMAT,
+from pg2es.core.generations import (
     Meta,
     Recipe,
+    generation,
     generation_name,
     generation_number,
     index_body,
@@ -28,9 +27,12 @@ from pg2es.core.generation import (
     scratch_name,
     sink_connector,
 )
-from pg2es.core.pipeline import Related
-from pg2es.core.positions import sink_start
-from pg2es.core.sql.identifiers import columns, literal, quote, quote_table
+from pg2es.core.generations.generation import FORMAT
+from pg2es.core.preflight import count_errors, error, info, warning
+from pg2es.core.sql import quote_table
+from pg2es.core.sql.identifiers import literal, quote, quote_columns
+from pg2es.core.stream import sink_start
+from pg2es.core.stream.connectors import masked
 from pg2es.core.table import Column, ReplicaIdentity, Table, key_of
 
 RECIPE = Recipe(
@@ -225,8 +227,8 @@ class TestIdentifiers:
 
     def test_compound_names(self) -> None:
         assert quote_table("a.b.c") == '"a"."b.c"'
-        assert columns(("a", 'b"; --')) == '"a", "b""; --"'
-        assert columns(("a",), "r") == 'r."a"'
+        assert quote_columns(("a", 'b"; --')) == '"a", "b""; --"'
+        assert quote_columns(("a",), "r") == 'r."a"'
         assert literal(5) == "5"
 
 

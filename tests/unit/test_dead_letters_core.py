@@ -4,15 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pg2es.core.dead_letters import REASON_CHARACTERS, DeadLetter, group_letters, shorten, to_ranges
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.config import Pipeline
+from pg2es.core.dead_letters import REASON_CHARACTERS, DeadLetterRecord, group_records, shorten, to_ranges
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 ORDERS = Pipeline(name="orders", source="shop", table="public.orders", mapping={})
 REJECTED = "io.pg2es.connect.RejectedDocumentException"
 
 
-def letter(message: str, *, exception: str = REJECTED, index: str = "orders-000001", minutes: int = 0) -> DeadLetter:
+def letter(
+    message: str, *, exception: str = REJECTED, index: str = "orders-000001", minutes: int = 0
+) -> DeadLetterRecord:
     headers = {
         "connector.name": f"pg2es-sink-{index}",
         "topic": "shop.public.orders",
@@ -23,10 +25,10 @@ def letter(message: str, *, exception: str = REJECTED, index: str = "orders-0000
         "exception.stacktrace": "at …",
     }
     encoded = {f"__connect.errors.{name}": value.encode() for name, value in headers.items()}
-    return DeadLetter.read(0, minutes, NOON + timedelta(minutes=minutes), {**encoded, "other": b""}, b"{}")
+    return DeadLetterRecord.read(0, minutes, NOON + timedelta(minutes=minutes), {**encoded, "other": b""}, b"{}")
 
 
-def rejected(reason: str, identifier: str = "1") -> DeadLetter:
+def rejected(reason: str, identifier: str = "1") -> DeadLetterRecord:
     return letter(f"Pipeline orders: document {identifier} was rejected for index orders-000001: {reason}.")
 
 
@@ -91,7 +93,7 @@ def test_groups_count_and_keep_the_first() -> None:
         letter("Pipeline orders: document a was rejected for index orders-000001: x_exception: r.", minutes=1),
         letter("Pipeline gone: document c was rejected for index gone-000001: x_exception: r.", index="gone-000001"),
     ]
-    first, second = group_letters(letters, [ORDERS])
+    first, second = group_records(letters, [ORDERS])
     assert (first.name, first.pipeline, first.count, first.subject) == (
         "orders-000001/x_exception", "orders", 2, "document b",
     )  # fmt: skip
@@ -114,7 +116,7 @@ def test_ranges_hold_exactly_the_offsets(offsets: list[int], ranges: list[tuple[
 def test_quoted_values_are_left_out_where_the_pipeline_redacts() -> None:
     orders = ORDERS.model_copy(update={"redact": ("amount",)})
     parsing = "document_parsing_exception: [1:9] failed to parse field [amount] of type [long]. Preview: 'secret'"
-    groups = group_letters([rejected(parsing), rejected("id_too_long: the id has 600 bytes")], [orders])
+    groups = group_records([rejected(parsing), rejected("id_too_long: the id has 600 bytes")], [orders])
     assert [group.reason for group in groups] == [
         "[1:9] failed to parse field [amount] of type [long] (redacted)",
         "the id has 600 bytes.",

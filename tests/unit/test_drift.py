@@ -5,15 +5,9 @@ import json
 import pytest
 
 from pg2es.core.batches import in_batches
-from pg2es.core.drift import (
-    SHOWN_CHARACTERS,
-    SHOWN_FIELDS,
-    Comparison,
-    Drift,
-    FieldDifference,
-    find_field_differences,
-)
-from pg2es.core.reconciliation import DeepRead, Outcome, Reconciliation, format_lsn
+from pg2es.core.drift import Comparison, DeepRead, Drift, Outcome, Reconciliation, find_field_differences
+from pg2es.core.drift.comparison import SHOWN_CHARACTERS, SHOWN_FIELDS, FieldDifference
+from pg2es.core.drift.reconciliation import format_lsn
 from pg2es.core.redaction import REDACTED
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from pg2es.core.dead_letters import parse_event
+from pg2es.core.dead_letters.events import UNAVAILABLE
 from pg2es.core.errors import UnreadableRecord
-from pg2es.core.events import UNAVAILABLE, parse_event
 
 
 def event(**fields: Any) -> bytes:

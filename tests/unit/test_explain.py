@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from pg2es.core.explain import WholeScan, relations_of, whole_scans
-from pg2es.core.sql_text import called_functions, clock_readings, unordered_aggregates
+from pg2es.core.preflight import (
+    WholeScan,
+    called_functions,
+    clock_readings,
+    relations_of,
+    unordered_aggregates,
+    whole_scans,
+)
 
 
 def node(kind: str, relation: str = "", alias: str = "", **more: Any) -> dict[str, Any]:

@@ -5,13 +5,10 @@ from typing import Any
 
 import pytest
 
+from pg2es.core.config import Pipeline, Platform, Project, Source, load_project, resolve_fields
+from pg2es.core.config.files import load_model
+from pg2es.core.config.references import is_reference, resolve
 from pg2es.core.errors import ConfigError
-from pg2es.core.files import load_model, resolve_fields
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.platform import Platform
-from pg2es.core.project import Project, load_project
-from pg2es.core.references import is_reference, resolve
-from pg2es.core.source import Source
 
 FILE = Path("pipelines/orders.yaml")
 PIPELINE: dict[str, Any] = {"name": "orders", "source": "shop", "table": "public.orders", "mapping": {}}
@@ -109,8 +106,34 @@ class TestReferences:
 
     def test_a_file(self, tmp_path: Path) -> None:
         secrets = tmp_path / "secrets.properties"
-        secrets.write_text("# a=1\na = x=y \nb=2\n", encoding="utf-8")
+        secrets.write_text("# a=1\na = x=y\nb=2\n", encoding="utf-8")
         assert resolve(f"${{file:{secrets}:a}}", file=FILE, key="k") == "x=y"
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("a: 1", "1"),
+            ("a 1", "1"),
+            ("! b\n  a=1", "1"),
+            ("a=1\na=2", "2"),
+            ("a=x \\\n   y", "x y"),
+            (r"a=x\\y\u0021", r"x\y!"),
+            ("a=x ", "x "),
+            ("a=ä", "ä"),
+            ("a\\=b=1\na=2", "2"),
+            ("a", ""),
+        ],
+    )
+    def test_a_file_is_read_as_java_reads_it(self, tmp_path: Path, text: str, value: str) -> None:
+        secrets = tmp_path / "secrets.properties"
+        secrets.write_text(text, encoding="utf-8")
+        assert resolve(f"${{file:{secrets}:a}}", file=FILE, key="k") == value
+
+    def test_a_file_of_something_else(self, tmp_path: Path) -> None:
+        secrets = tmp_path / "secrets.properties"
+        secrets.write_text(r"a=\u00zz", encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"secrets\.properties is no file of properties: "):
+            resolve(f"${{file:{secrets}:a}}", file=FILE, key="k")
 
     @pytest.mark.parametrize(
         ("text", "sentence"),

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from pg2es.core.metrics import MEANINGS
+from pg2es.core.monitoring import MEANINGS
 from tests.dashboard import DASHBOARD, read_names, read_queries
 from tests.support import CHECKOUT
 from tests.unit.test_compose import SERVICES

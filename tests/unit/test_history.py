@@ -5,10 +5,22 @@ from datetime import date, timedelta
 
 import pytest
 
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.history import FIGURES, Size, Subject, find_outdated, index_body, index_of, interval_s, to_samples
-from pg2es.core.project import Project
-from pg2es.core.status import Counters, Delay, Indexing
+from pg2es.core.config import Project
+from pg2es.core.monitoring import (
+    FIGURES,
+    Breach,
+    Counters,
+    Delay,
+    Kind,
+    Size,
+    Subject,
+    day_index,
+    day_index_body,
+    find_outdated,
+    interval_s,
+    to_samples,
+)
+from pg2es.core.monitoring.status import Indexing
 from tests.unit.looks import HEALTHY, PIPELINE, SINK
 
 
@@ -65,14 +77,14 @@ def test_whom_a_breach_concerns(project: Project, about: str, source: int, pipel
 
 
 def test_the_mapping_has_every_field_of_a_sample(project: Project) -> None:
-    known = index_body()["mappings"]["properties"].keys()
+    known = day_index_body()["mappings"]["properties"].keys()
     for sample in to_samples(project, HEALTHY, [], {}):
         assert sample.keys() <= known
 
 
 def test_days_that_are_over_go() -> None:
     today = date(2026, 3, 2)
-    names = [index_of(today - timedelta(days=days)) for days in range(-1, 5)]
+    names = [day_index(today - timedelta(days=days)) for days in range(-1, 5)]
     others = ["pg2es-history-2020", "pg2es-historyx2020.01.01", "pg2es-reports"]
     assert find_outdated([*names, *others], today, 2) == ["pg2es-history-2026.02.26", "pg2es-history-2026.02.27"]
 

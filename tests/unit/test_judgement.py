@@ -6,21 +6,22 @@ from typing import Any
 
 import pytest
 
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.judgement import judge
-from pg2es.core.project import Project
-from pg2es.core.status import (
+from pg2es.core.config import Project
+from pg2es.core.monitoring import (
+    Breach,
     Cluster,
     ConnectorStatus,
     Counters,
     Delay,
-    Indexing,
+    Kind,
     Node,
     PipelineStatus,
     Run,
     Slot,
     SourceStatus,
+    judge,
 )
+from pg2es.core.monitoring.status import Indexing
 from tests.unit.looks import AT, FAILED, HEALTHY, MIB, PAUSED, PIPELINE, RUNNING, SINK, SOURCE
 
 

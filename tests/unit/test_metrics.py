@@ -4,10 +4,9 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.metrics import MEANINGS, Metric, measure
-from pg2es.core.project import Project
-from pg2es.core.status import ConnectorStatus, Counters, Delay, Indexing, Run, Slot
+from pg2es.core.config import Project
+from pg2es.core.monitoring import MEANINGS, Breach, ConnectorStatus, Counters, Delay, Kind, Metric, Run, Slot, measure
+from pg2es.core.monitoring.status import Indexing
 from tests.support import CHECKOUT
 from tests.unit.looks import HEALTHY, PIPELINE, SINK, SOURCE
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pg2es.core.breaches import Breach, Kind
-from pg2es.core.news import News, find_news
-from pg2es.core.project import Project
+from pg2es.core.config import Project
+from pg2es.core.monitoring import Breach, Kind, find_news
+from pg2es.core.monitoring.news import News
 from tests.unit.looks import SINK
 
 STALLED = Breach(Kind.SINK_STALLED, "orders", "A change has waited 45 s in vain.")

@@ -1,6 +1,7 @@
 """The pace of a copy: slower with each slice that is not taken, faster again with those that are."""
 
-from pg2es.core.pace import CALM_SLICES, Pace
+from pg2es.core.refresh import Pace
+from pg2es.core.refresh.pace import CALM_SLICES
 
 
 def test_slower_and_faster_again() -> None:

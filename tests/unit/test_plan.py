@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pg2es.core.generation import GC_DELETES, Recipe
-from pg2es.core.pipeline import Related
-from pg2es.core.plan import Difference, IndexChange, Plan, Verdict, compare_recipes, index_changes
+from pg2es.core.config import Related
+from pg2es.core.generations import Difference, IndexChange, Plan, Recipe, Verdict, compare_recipes, index_changes
+from pg2es.core.generations.generation import GC_DELETES
 
 COLUMNS = (("id", "int8"), ("note", "text"), ("price", "numeric(10,2)"))
 LIVE = Recipe(table="public.orders", key=("id",), document="SELECT * FROM root", columns=COLUMNS, mapping={})

@@ -2,10 +2,9 @@
 
 import pytest
 
-from pg2es.core.config_diff import describe_changes
 from pg2es.core.errors import GenerationError
-from pg2es.core.generation import parse_seconds
-from pg2es.core.positions import source_position, source_start
+from pg2es.core.generations import parse_seconds
+from pg2es.core.stream import describe_changes, source_position, source_start
 
 
 def test_the_position_of_a_source_is_the_highest_of_its_lsns() -> None:

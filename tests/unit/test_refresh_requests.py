@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pg2es.core.connectors import topics_to_reach
+from pg2es.core.config import Source, load_project
 from pg2es.core.errors import ConfigError, UnreadableRecord
-from pg2es.core.project import load_project
-from pg2es.core.refresh_requests import PAGE, ask_for_all, ask_for_keys, parse_keys
-from pg2es.core.source import Source
+from pg2es.core.refresh import ask_for_all, ask_for_keys, parse_keys
+from pg2es.core.refresh.requests import PAGE
+from pg2es.core.stream import topics_to_reach
 
 SOURCE = Source.model_validate(
     {"name": "shop", "postgres": {"host": "db", "database": "shop", "user": "pg2es", "password": "${env:PASSWORD}"}}

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from pg2es.adapters.postgres import translate_errors
-from pg2es.core.chunks import BlockRange
+from pg2es.core.backfill import BlockRange
 from pg2es.core.errors import TransientError
-from pg2es.core.generation import Meta, Recipe
-from pg2es.services import refresh
+from pg2es.core.generations import Meta, Recipe
 from pg2es.services.refresh import Refresher, Target
+from pg2es.services.refresh import refresher as refresh
 from tests.unit.refresh_world import (
     GC_DELETES_S,
     FakeElasticsearch,
@@ -244,7 +244,9 @@ BROKEN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
 def test_a_broken_rule_is_found(change: dict[str, Any]) -> None:
     broken = type("Broken", (World,), change)
-    quick = settings(REPEATABLE, max_examples=5000, phases=[Phase.generate], report_multiple_bugs=False)
+    quick = settings(
+        REPEATABLE, max_examples=5000, stateful_step_count=35, phases=[Phase.generate], report_multiple_bugs=False
+    )
     with pytest.raises(AssertionError, match=DRIFT):
         run_state_machine_as_test(broken, settings=quick)
 

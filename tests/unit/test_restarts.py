@@ -1,6 +1,7 @@
 """When a failed connector is restarted, and when it is given up."""
 
-from pg2es.core.restarts import FORGET_S, LONGEST_PAUSE_S, Step, Tries, decide, note_running
+from pg2es.core.recovery import Step, Tries, decide, note_running
+from pg2es.core.recovery.restarts import FORGET_S, LONGEST_PAUSE_S
 
 PAUSE_S = 120.0
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pg2es.services.suspects import pair_buckets
+from pg2es.services.drift.suspects import pair_buckets
 
 Row = tuple[int | None, str, int]
 

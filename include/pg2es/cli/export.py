@@ -13,23 +13,21 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, NoReturn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import typer
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import CollectorRegistry, make_wsgi_app, start_wsgi_server
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 from rich.text import Text
 
 from pg2es.cli.console import err
-from pg2es.core.judgement import judge
-from pg2es.core.metrics import MEANINGS, Metric, measure
-from pg2es.core.project import Project
+from pg2es.core.config import Project
+from pg2es.core.monitoring import MEANINGS, Metric, judge, measure
 from pg2es.services.clients import Clients
-from pg2es.services.monitor import look
+from pg2es.services.monitoring import look
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,37 +37,46 @@ PASSWORD = "PG2ES_METRICS_PASSWORD"  # noqa: S105 - the name of a variable
 _COUNTER = "_total"
 
 
-def export(project: Project, *, listen: str, every_s: float) -> NoReturn:
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files of a server's certificate and of its private key."""
+
+    file: Path
+    key: Path
+
+
+def export(project: Project, *, listen: str, every_s: float, certificate: Certificate | None) -> NoReturn:
     """Look every so many seconds and serve the figures of the last look at /metrics, until the process is ended."""
-    page = _Page()
-    login = _read_login()
-    with _open_server(listen, anonymous=login is None) as server:
-        app = make_wsgi_app(page.registry)
-        server.set_app(_require_login(app, login) if login else app)
-        serving = threading.Thread(target=server.serve_forever, daemon=True)
-        clients, before = Clients(project), None
-        while True:
-            started = time.monotonic()
-            seen = look(clients, before)
-            page.metrics = measure(project, seen, judge(project, seen))
-            if not serving.is_alive():  # who comes before the first look waits for it
-                serving.start()
-                err.print(Text(f"Serving http://{listen}/metrics, looking every {every_s:g} s."))
-            before = seen.counters or before
-            time.sleep(max(0, started + every_s - time.monotonic()))
+    page = Page()
+    serve(page, listen, _read_login(), certificate)
+    clients, before = Clients(project), None
+    err.print(Text(f"Serving http{'s' if certificate else ''}://{listen}/metrics, looking every {every_s:g} s."))
+    while True:
+        started = time.monotonic()
+        seen = look(clients, before)
+        page.show(measure(project, seen, judge(project, seen)))
+        before = seen.counters or before
+        time.sleep(max(0, started + every_s - time.monotonic()))
 
 
-class _Page(Collector):
-    """The metrics of the last look, in the form of prometheus_client."""
+class Page(Collector):
+    """The metrics of the last look, in the form of prometheus_client. Who comes before the first look waits for it."""
 
     def __init__(self) -> None:
-        self.metrics: list[Metric] = []
+        self._metrics: list[Metric] = []
+        self._looked = threading.Event()
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
+    def show(self, metrics: list[Metric]) -> None:
+        """Take the metrics of a look in the place of those of the one before."""
+        self._metrics = metrics
+        self._looked.set()
+
     def collect(self) -> Iterator[Family]:
         """Return a family for each name that has a figure."""
-        metrics = self.metrics
+        self._looked.wait()
+        metrics = self._metrics
         for name, meaning in MEANINGS.items():
             found = [metric for metric in metrics if metric.name == name]
             if found:
@@ -80,39 +87,39 @@ class _Page(Collector):
                 yield family
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+def serve(page: Page, listen: str, login: tuple[str, str] | None, certificate: Certificate | None) -> None:
+    """Serve the page in a thread that ends with the process; by HTTPS where there is a certificate.
 
-    def __init__(self, family: socket.AddressFamily, host: str, port: int) -> None:
-        self.address_family = family
-        super().__init__((host, port), _QuietHandler)
-
-
-class _QuietHandler(WSGIRequestHandler):
-    timeout = 30
-
-    def log_message(self, *_: object) -> None:
-        """Log no request."""
-
-
-def _open_server(listen: str, *, anonymous: bool) -> _Server:
-    """Return a server that is bound to the address, and that answers once it serves.
-
-    Raises BadParameter for an address that is none, is in use, or that others reach though no password is asked for.
+    Raises BadParameter for an address that is none, is in use, or that others reach though no password is asked for,
+    and for a certificate that cannot be read.
     """
+    host, port = _parse_address(listen, anonymous=login is None)
+    files = (str(certificate.file), str(certificate.key)) if certificate else (None, None)
+    try:
+        # It begins with an empty page: nobody sees a figure before the login stands before them.
+        server, _ = start_wsgi_server(port, host, CollectorRegistry(), *files)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot listen on {listen}: {error.strerror or error}") from error
+    app = make_wsgi_app(page.registry)
+    server.set_app(_require_login(app, login) if login else app)
+
+
+def _parse_address(listen: str, *, anonymous: bool) -> tuple[str, int]:
+    """Return host and port."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise typer.BadParameter(f"{listen!r} is no address; it takes HOST:PORT, such as 127.0.0.1:9408")
+    host = host.strip("[]")
     try:
-        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-        if anonymous and not ipaddress.ip_address(address[0]).is_loopback:
-            raise typer.BadParameter(
-                f"{listen} can be reached from other machines: set {USER} and {PASSWORD} (or {PASSWORD}_FILE), "
-                f"or listen on 127.0.0.1"
-            )
-        return _Server(family, str(address[0]), int(port))
+        *_, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise typer.BadParameter(f"cannot listen on {listen}: {error.strerror}") from error
+    if anonymous and not ipaddress.ip_address(address[0]).is_loopback:
+        raise typer.BadParameter(
+            f"{listen} can be reached from other machines: set {USER} and {PASSWORD} (or {PASSWORD}_FILE), "
+            f"or listen on 127.0.0.1"
+        )
+    return host, int(port)
 
 
 def _read_login() -> tuple[str, str] | None:

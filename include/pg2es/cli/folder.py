@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pg2es
+from pg2es.core.config import Project, load_project
 from pg2es.core.errors import ConfigError
-from pg2es.core.project import Project, load_project
 
 
 def find_folder(given: Path | None) -> Path:

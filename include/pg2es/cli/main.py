@@ -15,9 +15,9 @@ from rich.text import Text
 from pg2es import __version__
 from pg2es.cli.console import fail, out, set_up_logging
 from pg2es.cli.folder import load
+from pg2es.core.drift import Deep
 from pg2es.core.errors import Pg2esError
-from pg2es.core.reconciliation import Deep
-from pg2es.core.steering import Steering
+from pg2es.core.stream import Steering
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -159,7 +159,7 @@ def plan(
 ) -> None:
     """Say what changed files and tables mean for the index: nothing, in place, a reindex, or that it is broken."""
     from pg2es.cli.plan import plan
-    from pg2es.core.plan import Verdict
+    from pg2es.core.generations import Verdict
 
     worst = plan(load(context.obj), pipelines or [])
     if worst is not Verdict.NOTHING:
@@ -169,11 +169,11 @@ def plan(
 @app.command()
 def deploy(context: typer.Context, source: str) -> None:
     """Bring the connectors of a source to what the files say."""
-    from pg2es.services import connectors as service
+    from pg2es.services import stream
     from pg2es.services.clients import Clients
 
     project = load(context.obj)
-    for name in service.deploy(Clients(project), project.source(source)):
+    for name in stream.deploy(Clients(project), project.source(source)):
         out.print(Text(f"{name} runs"))
 
 
@@ -184,14 +184,14 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove the connectors, slot and publication of a source. The indices stay, and get no more changes."""
-    from pg2es.services import connectors as service
+    from pg2es.services import stream
     from pg2es.services.clients import Clients
 
     project = load(context.obj)
     found = project.source(source)
     if not yes:
         typer.confirm(f"Remove the connectors, slot {found.slot} and publication {found.publication}?", abort=True)
-    removed = service.remove(Clients(project), found)
+    removed = stream.remove_source(Clients(project), found)
     out.print(Text(f"Removed {', '.join([*removed, found.slot, found.publication])}."))
 
 
@@ -204,7 +204,7 @@ def connectors(
 ) -> None:
     """Pause, stop, resume or restart the connectors of a source."""
     from pg2es.services.clients import Clients
-    from pg2es.services.steering import steer
+    from pg2es.services.stream import steer
 
     project = load(context.obj)
     chosen = project.pipeline(pipeline) if pipeline else None
@@ -267,14 +267,23 @@ def export(
     context: typer.Context,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where Prometheus scrapes.")] = "127.0.0.1:9408",
     every: Annotated[float, typer.Option(min=5, help="Seconds from the beginning of a look to the next.")] = 30,
+    certificate: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM file of a certificate: serves HTTPS.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM file of the certificate's private key.")
+    ] = None,
 ) -> None:
     """Serve what the monitor sees to Prometheus, at /metrics.
 
     Beyond this machine it asks for PG2ES_METRICS_USER and PG2ES_METRICS_PASSWORD (or PG2ES_METRICS_PASSWORD_FILE).
     """
-    from pg2es.cli.export import export
+    from pg2es.cli.export import Certificate, export
 
-    export(load(context.obj), listen=listen, every_s=every)
+    if bool(certificate) != bool(key):
+        raise typer.BadParameter("--certificate and --key come together")
+    pair = Certificate(certificate, key) if certificate and key else None
+    export(load(context.obj), listen=listen, every_s=every, certificate=pair)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,12 +4,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pg2es.cli.console import out
-from pg2es.core.plan import Plan, Verdict
-from pg2es.core.project import Project
+from pg2es.core.config import Project
+from pg2es.core.generations import Plan, Verdict
 from pg2es.services.clients import Clients
-from pg2es.services.orphans import find_orphans
-from pg2es.services.plan import make_plan
-from pg2es.services.schema_watch import advise
+from pg2es.services.generations import make_plan
+from pg2es.services.recovery import find_orphans
+from pg2es.services.reindex import advise
 
 _STYLES = {Verdict.NOTHING: "green", Verdict.IN_PLACE: "yellow", Verdict.REINDEX: "yellow", Verdict.BROKEN: "red"}
 

@@ -6,12 +6,10 @@ from rich.text import Text
 
 from pg2es.cli.console import err, out
 from pg2es.cli.verify import show
-from pg2es.core.drift import Comparison, Drift
-from pg2es.core.project import Project
-from pg2es.core.reconciliation import Deep, Reconciliation
+from pg2es.core.config import Project
+from pg2es.core.drift import Comparison, Deep, Drift, Reconciliation
 from pg2es.services.clients import Clients
-from pg2es.services.drift_file import write_drift_file
-from pg2es.services.reconcile import reconcile
+from pg2es.services.drift import reconcile, write_drift_file
 
 SHOWN = 10
 """Documents of each kind that are named; the report and the CSV file have the others."""

@@ -5,10 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pg2es.core.files import FileModel
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.platform import Platform
-from pg2es.core.source import Source
+from pg2es.core.config import FileModel, Pipeline, Platform, Source
 
 Schema = dict[str, Any]
 

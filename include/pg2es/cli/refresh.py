@@ -5,14 +5,10 @@ import json
 from rich.text import Text
 
 from pg2es.cli.console import out
-from pg2es.core.errors import Pg2esError
-from pg2es.core.project import Project
+from pg2es.core.config import Project
+from pg2es.core.errors import NotAKey
 from pg2es.services.clients import Clients
-from pg2es.services.requests import request_all, request_keys
-
-
-class NotAKey(Pg2esError):
-    """What was given is no key."""
+from pg2es.services.refresh import request_all, request_keys
 
 
 def refresh_all(project: Project, pipeline: str) -> None:

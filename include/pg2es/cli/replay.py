@@ -3,34 +3,32 @@
 from rich.text import Text
 
 from pg2es.cli.console import err, out
+from pg2es.core.config import Project
 from pg2es.core.dead_letters import Group
-from pg2es.core.project import Project
-from pg2es.services import replay as service
+from pg2es.services import dead_letters as service
 from pg2es.services.clients import Clients
 
 
 def replay(project: Project, source: str, group: str | None) -> bool:
-    """Replay the letters of a group, None: all, and return whether some of them stay."""
+    """Replay the records of a group, None: all, and return whether some of them stay."""
     with err.status(f"Replaying the dead letters of {source} …"):
         found = service.replay(Clients(project), project.source(source), group)
-    out.print(Text(str(found)))
-    for sample in found.samples:
-        out.print(Text(sample))
+    out.print(Text(found.text))
     return found.left > 0
 
 
 def list_groups(project: Project, source: str) -> bool:
-    """Print the groups of open letters, and return whether there are any."""
+    """Print the groups of open records, and return whether there are any."""
     groups = service.list_groups(Clients(project), project.source(source))
     show(groups)
     return bool(groups)
 
 
 def discard_group(project: Project, source: str, group: str) -> bool:
-    """Discard a group and return whether other letters are open."""
+    """Discard a group and return whether other records are open."""
     clients, model = Clients(project), project.source(source)
     count = service.discard(clients, model, group)
-    out.print(Text(f"Discarded {count:,} dead letters of {group}."))
+    out.print(Text(service.describe_discarded(group, count)))
     return bool(service.list_groups(clients, model))
 
 

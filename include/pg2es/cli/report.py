@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pg2es.cli.console import out
-from pg2es.core.project import Project
+from pg2es.core.config import Project
 from pg2es.services.clients import Clients
 from pg2es.services.reports import read_reports
 

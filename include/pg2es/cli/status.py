@@ -8,12 +8,20 @@ from rich.table import Table
 from rich.text import Text
 
 from pg2es.cli.console import err, out
-from pg2es.core.breaches import Breach
-from pg2es.core.judgement import RECONCILE, judge
-from pg2es.core.project import Project
-from pg2es.core.status import ConnectorStatus, Delay, PipelineStatus, Slot, SourceStatus, Status
+from pg2es.core.config import Project
+from pg2es.core.monitoring import (
+    Breach,
+    ConnectorStatus,
+    Delay,
+    PipelineStatus,
+    Slot,
+    SourceStatus,
+    Status,
+    judge,
+)
+from pg2es.core.reports import ReportKind
 from pg2es.services.clients import Clients
-from pg2es.services.monitor import look
+from pg2es.services.monitoring import look
 
 WATCH_PAUSE_S = 5
 WATCHDOG_EVERY_S = 60
@@ -95,7 +103,7 @@ def _source_row(source: SourceStatus) -> tuple[str, ...]:
 
 
 def _pipeline_row(pipeline: PipelineStatus) -> tuple[str, ...]:
-    indexing, last = pipeline.indexing, pipeline.runs.get(RECONCILE)
+    indexing, last = pipeline.indexing, pipeline.runs.get(ReportKind.RECONCILE)
     return (
         pipeline.name,
         pipeline.index or "-",

@@ -3,9 +3,8 @@
 from rich.text import Text
 
 from pg2es.cli.console import out
-from pg2es.core.findings import Finding, Severity, count_errors
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.project import Project
+from pg2es.core.config import Pipeline, Project
+from pg2es.core.preflight import Finding, Severity, count_errors
 from pg2es.services import preflight
 from pg2es.services.clients import Clients
 

@@ -4,10 +4,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pg2es.cli.console import err, out
+from pg2es.core.config import Project
 from pg2es.core.drift import Comparison, Drift
-from pg2es.core.project import Project
 from pg2es.services.clients import Clients
-from pg2es.services.compare import compare
+from pg2es.services.drift import compare
 from pg2es.services.generations import require_live_generation
 
 _MEANINGS = {

@@ -3,9 +3,11 @@
     Pg2esError
     ├── TransientError            waiting and trying again may help; a task is retried
     │   ├── PostgresUnavailable
+    │   │   └── SourceBusy        another job changes what belongs to the source
     │   ├── ElasticsearchUnavailable
     │   ├── KafkaUnavailable
-    │   └── ConnectUnavailable
+    │   ├── ConnectUnavailable
+    │   └── BarrierTimeout        the stream did not reach a barrier in time
     └── PermanentError            trying again cannot help; somebody has to act
         ├── ConfigError           a file says something that cannot be: file, key path, found, allowed
         ├── AccessDenied          wrong user or password, or a right that is missing
@@ -21,15 +23,17 @@
         │   └── SchemaChanged     document SQL, mapping or the tables' columns are others
         ├── DocumentsRejected     Elasticsearch refuses documents for what they contain
         ├── UnreadableRecord      a dead letter's record names no root
+        ├── NotAKey               what somebody typed is no key of a root
         ├── SmokeTestFailed       a query of the pipeline file finds less than it should
         ├── DriftFound            the two sides differ
         ├── LimitBreached         the monitor saw that something is wrong
-        └── NotificationFailed    the monitor could not tell a service what is wrong
+        └── NotificationFailed    the monitor could not notify a service
 
 The message of each is one sentence or two: what is wrong, where, and what to do. Only the callers at the very outside
 (the Airflow glue, the CLI, the retry loop of a refresh) decide what to try again.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -45,6 +49,22 @@ class PostgresUnavailable(TransientError):
     """PostgreSQL cannot be reached, restarts, is a standby, or cancelled the statement."""
 
 
+class SourceBusy(PostgresUnavailable):
+    """Another job changes what belongs to a source, and does not end.
+
+    `holder`: process, address and start of its session in PostgreSQL, None when it ended a moment ago.
+    """
+
+    def __init__(self, source: str, waited_s: float, holder: Sequence[object] | None) -> None:
+        self.source = source
+        self.holder = holder
+        process, address, since = holder or ("gone", "unknown", "unknown")
+        super().__init__(
+            f"Another job has been changing source {source} for more than {waited_s:.0f} s (PostgreSQL process "
+            f"{process}, from {address}, since {since}). See what it waits for; end it if it hangs; run this again."
+        )
+
+
 class ElasticsearchUnavailable(TransientError):
     """Elasticsearch cannot be reached, is overloaded, or blocks writes."""
 
@@ -55,6 +75,10 @@ class KafkaUnavailable(TransientError):
 
 class ConnectUnavailable(TransientError):
     """No Kafka Connect worker answers, or the cluster is rebalancing."""
+
+
+class BarrierTimeout(TransientError):
+    """The stream did not reach the barrier in time."""
 
 
 class PermanentError(Pg2esError):
@@ -159,6 +183,10 @@ class UnreadableRecord(PermanentError):
     """The record of a dead letter names no root, so there is nothing that a replay could refresh."""
 
 
+class NotAKey(PermanentError):
+    """What was given is no key of a root."""
+
+
 class DriftFound(PermanentError):
     """Elasticsearch and PostgreSQL differ."""
 
@@ -172,4 +200,4 @@ class LimitBreached(PermanentError):
 
 
 class NotificationFailed(PermanentError):
-    """The monitor could not tell a service what is wrong; it tells it with its next run."""
+    """The monitor could not notify a service; it does so with its next run."""

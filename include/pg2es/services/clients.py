@@ -1,39 +1,16 @@
 """Clients of the servers that a project names, made when they are first needed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from pg2es.adapters.catalog import read_table
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client
 from pg2es.adapters.kafka import Admin, KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
+from pg2es.core.config import Pipeline, Project, Source, resolve_fields
 from pg2es.core.errors import ConfigError
-from pg2es.core.files import resolve_fields
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.project import Project
-from pg2es.core.source import Source
-from pg2es.core.sql.documents import DocumentSql
-from pg2es.core.table import Table, key_of
-
-
-@dataclass(frozen=True)
-class PipelineTables:
-    """A pipeline together with what the catalog says about its tables."""
-
-    pipeline: Pipeline
-    sql: DocumentSql
-    related: dict[str, Table]
-
-
-def read_tables(session: Session, pipeline: Pipeline) -> PipelineTables:
-    """Return the pipeline's tables; CatalogError names what is missing."""
-    root = read_table(session, pipeline.table)
-    related = {entry.table: read_table(session, entry.table) for entry in pipeline.related}
-    return PipelineTables(pipeline, DocumentSql(pipeline, root, key_of(root, pipeline.key)), related)
 
 
 class Clients:
@@ -62,6 +39,10 @@ class Clients:
         """Give a session in a source's database."""
         with open_session(self.postgres(source)) as session:
             yield session
+
+    def session_of(self, pipeline: Pipeline) -> AbstractContextManager[Session]:
+        """Give a session in the database that a pipeline reads."""
+        return self.session(self.project.source_of(pipeline))
 
     @cached_property
     def elasticsearch(self) -> Client:

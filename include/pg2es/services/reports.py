@@ -5,8 +5,8 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from pg2es.adapters import indices
-from pg2es.adapters.elasticsearch import translate_errors
+from pg2es.adapters.elasticsearch import indices, translate_errors
+from pg2es.core.reports import ReportKind
 
 INDEX = "pg2es-reports"
 MAX_PIPELINES = 10_000
@@ -25,19 +25,22 @@ _BODY: dict[str, Any] = {
 
 
 def write_report(
-    client: Elasticsearch, kind: str, pipeline: str, text: str, details: dict[str, Any], outcome: str | None = None
+    client: Elasticsearch, kind: ReportKind, about: str, text: str, details: dict[str, Any], outcome: str | None = None
 ) -> None:
-    """Write a report: `kind` of the job, a sentence for people, its figures (kept, not searchable), its outcome."""
+    """Write a report `about` a pipeline or a source.
+
+    `text` is a sentence for people, `details` are the figures (kept, not searchable).
+    """
     report = {
         "at": datetime.now(UTC).isoformat(),
         "kind": kind,
-        "pipeline": pipeline,
+        "pipeline": about,
         "outcome": outcome,
         "text": text,
         "details": details,
     }
     indices.ensure_index(client, INDEX, _BODY)
-    with translate_errors(f"writing the report of {pipeline}"):
+    with translate_errors(f"writing the report of {about}"):
         client.index(index=INDEX, document=report, refresh=True)
 
 
@@ -58,12 +61,12 @@ def read_reports(
     return [dict(hit["_source"]) for hit in found["hits"]["hits"]]
 
 
-def read_last_report(client: Elasticsearch, kind: str, pipeline: str) -> dict[str, Any] | None:
+def read_last_report(client: Elasticsearch, kind: ReportKind, pipeline: str) -> dict[str, Any] | None:
     """Return the newest report of a kind about a pipeline, None when there is none."""
     return next(iter(read_reports(client, kind=kind, pipeline=pipeline, limit=1)), None)
 
 
-def read_last_reports(client: Elasticsearch, kinds: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
+def read_last_reports(client: Elasticsearch, kinds: list[ReportKind]) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the newest report of each pipeline and kind, by these, of its details the counts; in one request."""
     source = ["at", "outcome", "text", "details.counts"]
     newest = {"top_hits": {"size": 1, "sort": [{"at": "desc"}], "_source": source}}

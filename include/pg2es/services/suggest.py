@@ -7,13 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from pg2es.adapters.catalog import read_table
-from pg2es.adapters.postgres import Session
+from pg2es.adapters.postgres import Session, read_table
+from pg2es.core.config import Project
 from pg2es.core.errors import CatalogError, ConfigError
 from pg2es.core.mapping_types import ColumnType, TypeKind, suggest_field, suggest_mapping
-from pg2es.core.project import Project
+from pg2es.core.sql import quote_table
 from pg2es.core.sql import suggest as statements
-from pg2es.core.sql.identifiers import quote_table
 from pg2es.core.table import Table, key_of
 from pg2es.services.clients import Clients
 

@@ -15,8 +15,8 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, JSONResponse
 
+from pg2es.core.config import Pipeline
 from pg2es.core.errors import ConfigError, Pg2esError, TransientError
-from pg2es.core.pipeline import Pipeline
 from pg2es.services.clients import Clients
 from pg2es_airflow.console import views
 from pg2es_airflow.project import clients
@@ -112,7 +112,7 @@ def get_connectors(pipeline: PipelineOfPath, servers: Servers) -> list[dict[str,
 
 
 def get_dead_letters(pipeline: PipelineOfPath, servers: Servers) -> list[dict[str, Any]]:
-    """The groups of open dead letters of the pipeline's source. Reads the letters."""
+    """The groups of open dead letters of the pipeline's source. Reads the records."""
     return views.show_dead_letters(servers, pipeline)
 
 

@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from pg2es.core.breaches import Kind
-from pg2es.core.generation import sink_connector
-from pg2es.core.history import names_concerning
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.project import Project
+from pg2es.core.config import Pipeline, Project
+from pg2es.core.generations import sink_connector
+from pg2es.core.monitoring import Kind, names_concerning
 from pg2es.services.generations import Generation
 
-FRESH_FOR = timedelta(minutes=3)
-"""The monitor looks each minute; when its last look is older than this, it does not run."""
+MISSED_LOOKS = 3
+"""The monitor does not run when its last look is older than so many of its intervals, and so many minutes."""
 
 _OF_SERVERS = ("Elasticsearch", "Kafka", "Kafka Connect", "the reports")
 
@@ -36,7 +34,7 @@ def shape_overview(project: Project, seen: Json | None, strips: Mapping[str, lis
     return {
         "at": at,
         "age_s": age.total_seconds() if age is not None else None,
-        "stale": age is None or age > FRESH_FOR,
+        "stale": not _runs(project, seen, now),
         "breaches": seen["breaches"] if seen else [],
         "servers": _shape_servers(seen) if seen else None,
         "sources": [_shape_source(source, seen) for source in sorted(project.sources)],
@@ -63,7 +61,7 @@ def shape_pipeline(project: Project, pipeline: Pipeline, seen: Json | None, now:
         "alias": pipeline.alias,
         "table": pipeline.table,
         "source": source.name,
-        "health": _judge(seen, found, wrong, now),
+        "health": _judge(seen, found, wrong) if _runs(project, seen, now) else Health.UNKNOWN,
         "breaches": wrong,
         "index": found.get("index"),
         "freshness": found.get("freshness"),
@@ -114,8 +112,16 @@ def _state_of(generation: Generation, live: str | None) -> str:
     return "kept" if generation.meta.keep_until else "not live"
 
 
-def _judge(seen: Json | None, found: Json, wrong: list[Json], now: datetime) -> Health:
-    if seen is None or not found or now - datetime.fromisoformat(seen["at"]) > FRESH_FOR:
+def _runs(project: Project, seen: Json | None, now: datetime) -> bool:
+    """Return whether the monitor runs: its last look is not older than some of its intervals."""
+    if seen is None:
+        return False
+    every = timedelta(seconds=max(60, project.platform.monitor.every_s or 0))
+    return now - datetime.fromisoformat(seen["at"]) <= MISSED_LOOKS * every
+
+
+def _judge(seen: Json | None, found: Json, wrong: list[Json]) -> Health:
+    if seen is None or not found:
         return Health.UNKNOWN
     if wrong:
         return Health.BROKEN

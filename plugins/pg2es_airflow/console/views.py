@@ -4,18 +4,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pg2es.adapters import indices
-from pg2es.core.generation import is_sink_of
-from pg2es.core.history import Subject, interval_s
-from pg2es.core.pipeline import Pipeline
+from pg2es.adapters.elasticsearch import indices
+from pg2es.core.config import Pipeline
+from pg2es.core.generations import is_sink_of
+from pg2es.core.monitoring import Subject, interval_s
 from pg2es.core.redaction import redact_trace
+from pg2es.core.reports import ReportKind
 from pg2es.services.clients import Clients
-from pg2es.services.generations import list_generations
-from pg2es.services.history import read_all_samples, read_newest_look, read_samples
-from pg2es.services.plan import make_plan
-from pg2es.services.replay import list_groups
+from pg2es.services.dead_letters import list_groups
+from pg2es.services.generations import list_generations, make_plan
+from pg2es.services.monitoring import read_all_samples, read_newest_look, read_samples
+from pg2es.services.reindex import advise
 from pg2es.services.reports import read_reports
-from pg2es.services.schema_watch import advise
 from pg2es_airflow.console.shapes import shape_generations, shape_overview, shape_pipeline, shape_report
 
 Json = dict[str, Any]
@@ -51,7 +51,7 @@ def show_pipeline(clients: Clients, pipeline: Pipeline) -> Json:
 def show_history(clients: Clients, pipeline: Pipeline, span: timedelta, points: int) -> Json:
     """Return points over the span of the pipeline and its source, and its reconciliations in that time."""
     client = clients.elasticsearch
-    reports = read_reports(client, kind="reconcile", pipeline=pipeline.name, limit=RECONCILIATIONS)
+    reports = read_reports(client, kind=ReportKind.RECONCILE, pipeline=pipeline.name, limit=RECONCILIATIONS)
     until = datetime.now(UTC)
     since = until - span
     return {

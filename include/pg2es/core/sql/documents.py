@@ -14,9 +14,9 @@ The bytes of a document are `json_strip_nulls(row_to_json(d))`, made by PostgreS
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pg2es.core.chunks import BlockRange
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.sql.identifiers import columns, literal, quote, quote_table, text_arrays
+from pg2es.core.backfill import BlockRange
+from pg2es.core.config import Pipeline
+from pg2es.core.sql.identifiers import literal, quote, quote_columns, quote_table, text_arrays
 from pg2es.core.table import Key, Table
 
 BUCKETS = 65_536
@@ -32,9 +32,14 @@ _POSITION = "pg2es_position"
 _SOURCE = f"concat({_MARK}, CASE doc WHEN '{{}}' THEN '}}' ELSE ',' || substr(doc, 2) END)"
 
 
+def copy_out(statement: str) -> str:
+    """Streams the rows of a statement in the binary format."""
+    return f"COPY (\n{statement}\n) TO STDOUT (FORMAT binary)"
+
+
 def all_columns(table: Table) -> str:
     """The document SQL of a pipeline that has none: every column the table has now, each by its name."""
-    return f"SELECT {columns(tuple(column.name for column in table.columns))} FROM root"
+    return f"SELECT {quote_columns(tuple(column.name for column in table.columns))} FROM root"
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class DocumentSql:
         other name in it is a table's.
         """
         arrays = text_arrays(column.type for column in self.key.columns)
-        names = columns(self.key.names)
+        names = quote_columns(self.key.names)
         version = f"${len(self.key.columns) + 1}"
         predicate = (
             f"{quote(self.key.names[0])} = ANY ({arrays})"
@@ -75,13 +80,13 @@ class DocumentSql:
     def canonical_ids(self) -> str:
         """The document ids of a list of keys, in their order: `$1 … $K` as in `by_keys`; fails for what is no key."""
         arrays = text_arrays(column.type for column in self.key.columns)
-        names = columns((*self.key.names, _POSITION))
+        names = quote_columns((*self.key.names, _POSITION))
         keys = f"unnest({arrays}) WITH ORDINALITY AS k ({names})"
         return f"SELECT {_id(self.key, 'k')} FROM {keys} ORDER BY k.{quote(_POSITION)}"
 
     def ids_of_roots(self, roots: str) -> str:
         """Ids of the roots that a statement returns, with its parameters."""
-        return f"SELECT DISTINCT {_id(self.key, 'k')} AS id FROM (\n{roots}\n) AS k ({columns(self.key.names)})"
+        return f"SELECT DISTINCT {_id(self.key, 'k')} AS id FROM (\n{roots}\n) AS k ({quote_columns(self.key.names)})"
 
     def copy_blocks(self, blocks: BlockRange, version: int) -> str:
         """`COPY … TO STDOUT` of a ctid range as ready lines for a bulk request, one row for each document.
@@ -128,7 +133,7 @@ class DocumentSql:
         of more than `max_bytes`. A sample, because the whole of a large table takes as long as a backfill.
         """
         table = f"{quote_table(self.table.name)} TABLESAMPLE SYSTEM ({percent})"
-        names = columns(tuple(column.name for column in self.table.columns))
+        names = quote_columns(tuple(column.name for column in self.table.columns))
         return (
             f"WITH root AS MATERIALIZED (SELECT {names} FROM {table} LIMIT {roots})\n"
             f"SELECT id, id IN (SELECT {_id(self.key, 'root')} FROM root), octet_length(source),\n"
@@ -138,7 +143,7 @@ class DocumentSql:
 
     def _copy(self, root: str, action: str) -> str:
         lines = f"concat({action}, E'\\n', source, E'\\n')"
-        return f"COPY (\nSELECT {lines} FROM (\n{self._documents(root)}\n) documents\n) TO STDOUT (FORMAT binary)"
+        return copy_out(f"SELECT {lines} FROM (\n{self._documents(root)}\n) documents")
 
     def _documents(self, root: str) -> str:
         """`(id, bucket, source)` of the roots."""
@@ -168,7 +173,7 @@ class DocumentSql:
         `*` lets a sink, whose SQL is fixed, outlive a dropped column that the document SQL does not use.
         """
         where = f" WHERE {predicate}" if predicate else ""
-        names = columns(tuple(column.name for column in self.table.columns)) if relation else "*"
+        names = quote_columns(tuple(column.name for column in self.table.columns)) if relation else "*"
         return f"WITH root AS NOT MATERIALIZED (SELECT {names} FROM {relation or quote_table(self.table.name)}{where})"
 
     def _document(self) -> str:

@@ -1,12 +1,15 @@
-"""Quoting, by the driver's own means."""
+"""Quoting, by the driver's own means.
+
+The driver is imported where it quotes: who reads but names and enums from `core` need not load it.
+"""
 
 from collections.abc import Iterable
-
-from psycopg import sql
 
 
 def quote(*parts: str) -> str:
     """Return a quoted identifier, `"a"` or `"a"."b"`."""
+    from psycopg import sql
+
     return sql.Identifier(*parts).as_string(None)
 
 
@@ -17,6 +20,8 @@ def quote_table(name: str) -> str:
 
 def literal(value: str | int) -> str:
     """Return a value as an SQL literal."""
+    from psycopg import sql
+
     return sql.Literal(value).as_string(None).strip()
 
 
@@ -25,7 +30,7 @@ def text_arrays(types: Iterable[str]) -> str:
     return ", ".join(f"${number}::text[]::{name}[]" for number, name in enumerate(types, start=1))
 
 
-def columns(names: tuple[str, ...], relation: str = "") -> str:
+def quote_columns(names: tuple[str, ...], relation: str = "") -> str:
     """Return a list of quoted column names, `r."a", r."b"`."""
     prefix = f"{relation}." if relation else ""
     return ", ".join(f"{prefix}{quote(name)}" for name in names)

@@ -73,9 +73,15 @@ BARRIER = f"SELECT pg_logical_emit_message(true, '{BARRIER_PREFIX}', $1::text) -
 LANE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es backfill ' || $1::text), $2::int)"
 """Waits for the lane `$2` of pipeline `$1`; the end of the session, however it comes, gives it back."""
 
-PIPELINE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es pipeline ' || $1::text))"
-"""Waits for the right to change which generation of pipeline `$1` is live, or to remove one; the session's end gives it
-back."""
-
 SOURCE_LOCK = "SELECT pg_advisory_lock(hashtext('pg2es source ' || $1::text))"
-"""Waits for the right to make and remove the connectors of source `$1`; the session's end gives it back."""
+"""Waits for the right to change what belongs to source `$1`; the session's end gives it back."""
+
+LOCK_TIMEOUT = "SELECT set_config('lock_timeout', $1::text, false)"
+"""`$1` with its unit, such as `5s`. A lock that is not had by then: SQLSTATE 55P03."""
+
+SOURCE_LOCK_HOLDER = """\
+SELECT a.pid, coalesce(host(a.client_addr), 'local'), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS OF')
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
+  AND (l.classid::bigint << 32 | l.objid::bigint) = hashtext('pg2es source ' || $1::text)"""
+"""Process, address and start of the session that holds `SOURCE_LOCK`; no row when it was given back."""

@@ -1,7 +1,7 @@
 """From changed rows to roots."""
 
-from pg2es.core.pipeline import Related
-from pg2es.core.sql.identifiers import columns, quote, quote_table, text_arrays
+from pg2es.core.config import Related
+from pg2es.core.sql.identifiers import quote, quote_columns, quote_table, text_arrays
 from pg2es.core.table import Key, Table
 
 
@@ -15,8 +15,8 @@ def roots_by_sql(related: Related, changed: Table, key: Key) -> str:
     arrays = text_arrays(changed.column(name).type for name in names)
     texts = _texts("roots", key)
     return (
-        f"WITH changed AS MATERIALIZED (SELECT DISTINCT * FROM unnest({arrays}) AS changed ({columns(names)}))\n"
-        f"SELECT {texts} FROM (\n{related.roots_sql}\n) roots ({columns(key.names)})"
+        f"WITH changed AS MATERIALIZED (SELECT DISTINCT * FROM unnest({arrays}) AS changed ({quote_columns(names)}))\n"
+        f"SELECT {texts} FROM (\n{related.roots_sql}\n) roots ({quote_columns(key.names)})"
     )
 
 
@@ -33,7 +33,7 @@ def rootless_keys(table: Table, key: Key) -> str:
     arrays = text_arrays(column.type for column in key.columns)
     same = " AND ".join(f"root.{name} = k.{name}" for name in map(quote, key.names))
     return (
-        f"SELECT {_texts('k', key)} FROM unnest({arrays}) AS k ({columns(key.names)})\n"
+        f"SELECT {_texts('k', key)} FROM unnest({arrays}) AS k ({quote_columns(key.names)})\n"
         f"WHERE NOT EXISTS (SELECT FROM {quote_table(table.name)} root WHERE {same})"
     )
 

@@ -7,53 +7,12 @@
     lookups    an index behind every way from a change to a document
     index      the mapping is accepted, and takes some documents
 
+A check gives its findings as they come, and returns what later checks go on with (`Checking`).
+
 Nothing is changed, but for an index with a name of its own that is made and removed. A check that cannot be done,
 because an earlier one failed, is left out.
 """
 
-import logging
-from collections.abc import Iterator
+from pg2es.services.preflight.checks import run
 
-from pg2es.core.errors import Pg2esError
-from pg2es.core.findings import Finding, error
-from pg2es.core.pipeline import Pipeline
-from pg2es.core.source import Source
-from pg2es.services.clients import Clients, PipelineTables
-from pg2es.services.preflight import document, index, lookups, platform, source, tables
-from pg2es.services.preflight.places import pipeline_file, source_file
-
-log = logging.getLogger(__name__)
-
-
-def run(clients: Clients, pipelines: list[Pipeline]) -> Iterator[Finding]:
-    """Give what is wrong or noteworthy with these pipelines, their sources and the servers."""
-    log.info("Checking Elasticsearch, Kafka and Kafka Connect")
-    yield from platform.check(clients)
-    for name in sorted({pipeline.source for pipeline in pipelines}):
-        used = clients.project.source(name)
-        readers = [pipeline for pipeline in pipelines if pipeline.source == name]
-        try:
-            yield from _check_source(clients, used, readers)
-        except Pg2esError as problem:
-            yield error(source_file(used), str(problem))
-
-
-def _check_source(clients: Clients, used: Source, pipelines: list[Pipeline]) -> Iterator[Finding]:
-    log.info("Checking source %s", used.name)
-    with clients.session(used) as session:
-        yield from source.check_server(session, used)
-        captured: set[str] = set()
-        for pipeline in pipelines:
-            log.info("Checking pipeline %s", pipeline.name)
-            captured.update(pipeline.tables)
-            usable: list[PipelineTables] = []
-            yield from tables.check(session, pipeline, usable)
-            for found in usable:
-                try:
-                    checked = yield from document.check(session, found)
-                    yield from lookups.check(session, found)
-                    if checked:
-                        yield from index.check(clients.elasticsearch, found.pipeline, checked)
-                except Pg2esError as problem:
-                    yield error(pipeline_file(pipeline), str(problem))
-        yield from source.check_publication(session, used, sorted(captured))
+__all__ = ["run"]

@@ -1,22 +1,28 @@
 """The document SQL: it runs, gives what a document needs, and reads nothing whose changes would be missed."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from pg2es.adapters.catalog import read_relations
-from pg2es.adapters.postgres import Session, describe_sql_error, translate_errors
-from pg2es.core.errors import DocumentSqlError
-from pg2es.core.findings import Finding, error, info, warning
-from pg2es.core.pipeline import Pipeline
+from pg2es.adapters.postgres import Session, read_relations, translate_sql_errors
+from pg2es.core.config import Pipeline
+from pg2es.core.preflight import (
+    Checking,
+    Finding,
+    called_functions,
+    clock_readings,
+    error,
+    info,
+    unordered_aggregates,
+    warning,
+)
 from pg2es.core.sql import preflight as statements
-from pg2es.core.sql_text import called_functions, clock_readings, unordered_aggregates
 from pg2es.core.table import Key
-from pg2es.services.clients import PipelineTables
 from pg2es.services.generations import document_columns
 from pg2es.services.preflight.places import pipeline_file
+from pg2es.services.tables import PipelineTables
 
 SAMPLE_ROOTS = 500
 SAMPLE_BLOCKS = 64
@@ -34,7 +40,7 @@ class Checked:
     samples: tuple[tuple[str, str], ...]
 
 
-def check(session: Session, tables: PipelineTables) -> Generator[Finding, None, Checked | None]:
+def check(session: Session, tables: PipelineTables) -> Checking[Checked | None]:
     """Give the findings about the document SQL; return what it gives, None when it is not usable."""
     pipeline = tables.pipeline
     place = pipeline_file(pipeline, "document")
@@ -45,9 +51,8 @@ def check(session: Session, tables: PipelineTables) -> Generator[Finding, None, 
     yield from _check_text(session, place, pipeline)
     if problems:
         return None
-    samples: list[tuple[str, str]] = []
-    yield from _check_sample(session, place, tables, samples)
-    return Checked(names, tuple(samples))
+    samples = yield from _check_sample(session, place, tables)
+    return Checked(names, samples)
 
 
 def _check_columns(place: str, names: tuple[str, ...], key: Key) -> Iterator[Finding]:
@@ -113,10 +118,8 @@ def _check_text(session: Session, place: str, pipeline: Pipeline) -> Iterator[Fi
         )
 
 
-def _check_sample(
-    session: Session, place: str, tables: PipelineTables, samples: list[tuple[str, str]]
-) -> Iterator[Finding]:
-    """Read the documents of some roots; `samples` gets those that are not too large."""
+def _check_sample(session: Session, place: str, tables: PipelineTables) -> Checking[tuple[tuple[str, str], ...]]:
+    """Read the documents of some roots; return those that are not too large."""
     rows = _read_sample(session, tables)
     if rows is None:
         yield warning(
@@ -124,9 +127,9 @@ def _check_sample(
             f"Reading {SAMPLE_ROOTS} documents, or fewer, takes over 30 s.",
             "EXPLAIN (ANALYZE) says what is slow; perhaps an index is missing.",
         )
-        return
+        return ()
     yield from _judge_rows(place, tables.pipeline, rows)
-    samples.extend((identifier, source) for identifier, _, _, source in rows if source is not None)
+    return tuple((identifier, source) for identifier, _, _, source in rows if source is not None)
 
 
 def _read_sample(session: Session, tables: PipelineTables) -> list[TupleRow] | None:
@@ -135,16 +138,13 @@ def _read_sample(session: Session, tables: PipelineTables) -> list[TupleRow] | N
     blocks = sum(relation.blocks for relation in read_relations(session, pipeline.table))
     percent = min(100.0, 100.0 * SAMPLE_BLOCKS / max(blocks, 1))
     statement = tables.sql.sample(percent, SAMPLE_ROOTS, SAMPLE_BYTES)
-    try:
-        with translate_errors(f"Pipeline {pipeline.name}"):
-            try:
-                with session.transaction():
-                    session.execute(statements.CAREFUL)
-                    return session.execute(statement).fetchall()
-            except psycopg.errors.QueryCanceled:
-                return None
-    except psycopg.Error as problem:
-        raise DocumentSqlError(pipeline.name, "document SQL", describe_sql_error(problem)) from problem
+    with translate_sql_errors(pipeline.name):
+        try:
+            with session.transaction():
+                session.execute(statements.CAREFUL)
+                return session.execute(statement).fetchall()
+        except psycopg.errors.QueryCanceled:
+            return None
 
 
 def _judge_rows(place: str, pipeline: Pipeline, rows: list[TupleRow]) -> Iterator[Finding]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import orjson
 
 from pg2es.adapters.elasticsearch import BulkOutcome, Client, send_bulk
+from pg2es.core.config import Pipeline
 from pg2es.core.errors import GenerationError
-from pg2es.core.findings import Finding, error, info
-from pg2es.core.generation import Meta, Recipe
-from pg2es.core.pipeline import Pipeline
+from pg2es.core.generations import Meta, Recipe
+from pg2es.core.preflight import Finding, error, info
+from pg2es.services.generations import scratch_index
 from pg2es.services.preflight.document import Checked
 from pg2es.services.preflight.places import pipeline_file
-from pg2es.services.scratch import scratch_index
 
 SHOWN = 3
 """Rejected documents that are shown."""

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
-
-from pg2es.adapters.catalog import read_relations, read_table
-from pg2es.adapters.postgres import Session, describe_sql_error, fetch_one, translate_errors
-from pg2es.core.errors import CatalogError, DocumentSqlError
-from pg2es.core.explain import Node, WholeScan, relations_of, whole_scans
-from pg2es.core.findings import Finding, error, info, warning
-from pg2es.core.pipeline import Related
+from pg2es.adapters.postgres import (
+    Session,
+    fetch_one,
+    read_relations,
+    read_table,
+    translate_sql_errors,
+)
+from pg2es.core.config import Related
+from pg2es.core.errors import CatalogError
+from pg2es.core.preflight import Finding, Node, WholeScan, error, info, relations_of, warning, whole_scans
 from pg2es.core.sql import preflight as statements
-from pg2es.core.sql.identifiers import columns as quote_columns
-from pg2es.core.sql.identifiers import quote_table
-from pg2es.core.sql.roots import roots_by_sql, route_columns
-from pg2es.services.clients import PipelineTables
+from pg2es.core.sql import quote_table, remedies, roots_by_sql, route_columns
 from pg2es.services.preflight.places import pipeline_file, related_entry
+from pg2es.services.tables import PipelineTables
 
 RELEVANT_BLOCKS = 128
 """1 MiB: a scan of less costs about as much as an index would."""
@@ -48,13 +48,9 @@ def _check_roots(session: Session, tables: PipelineTables, related: Related) -> 
 
 
 def _explain(session: Session, tables: PipelineTables, statement: str, arguments: list[Any], what: str) -> Node:
-    name = tables.pipeline.name
-    try:
-        with translate_errors(f"Pipeline {name}"), session.transaction():
-            session.execute(f"{statements.CAREFUL};\n{statements.PREFER_INDEXES}")
-            found: list[Node] = fetch_one(session, statements.explain(statement), *arguments)[0]
-    except psycopg.Error as problem:
-        raise DocumentSqlError(name, what, describe_sql_error(problem)) from problem
+    with translate_sql_errors(tables.pipeline.name, what), session.transaction():
+        session.execute(f"{statements.CAREFUL};\n{statements.PREFER_INDEXES}")
+        found: list[Node] = fetch_one(session, statements.explain(statement), *arguments)[0]
     plan: Node = found[0]["Plan"]
     return plan
 
@@ -99,7 +95,7 @@ def _judge_scan(session: Session, name: str, columns: tuple[str, ...], place: st
     )
     mend = "Compare a plain column with the key, and index it; EXPLAIN the statement to see the condition."
     if columns:
-        mend = f"CREATE INDEX ON {quote_table(name)} ({quote_columns(columns)});"
+        mend = f"{remedies.create_index(name, columns)};"
     if blocks >= RELEVANT_BLOCKS:
         return warning(place, sentence, mend)
     return info(place, f"{sentence} It is small; that is no harm as long as it stays so.", mend if columns else "")

@@ -1,7 +1,6 @@
 """How findings name places: the file and key that a user edits, or the table."""
 
-from pg2es.core.pipeline import Pipeline, Related
-from pg2es.core.source import Source
+from pg2es.core.config import Pipeline, Related, Source
 
 
 def pipeline_file(pipeline: Pipeline, key: str = "") -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from pg2es.adapters.elasticsearch import Client, translate_errors
 from pg2es.adapters.kafka import count_brokers
-from pg2es.core.connectors import SINK_CLASS, SOURCE_CLASS
+from pg2es.core.config import resolve_fields
 from pg2es.core.errors import Pg2esError
-from pg2es.core.files import resolve_fields
-from pg2es.core.findings import Finding, error, warning
+from pg2es.core.preflight import Finding, error, warning
+from pg2es.core.stream import SINK_CLASS, SOURCE_CLASS
 from pg2es.services.clients import Clients
 
 PLACE = "platform.yaml"

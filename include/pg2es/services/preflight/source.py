@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-from psycopg import sql
-
 from pg2es.adapters.postgres import Session, fetch_one, read_identity
-from pg2es.core.findings import Finding, error, warning
-from pg2es.core.source import Source
-from pg2es.core.sql import catalog
+from pg2es.core.config import Source
+from pg2es.core.preflight import Finding, error, warning
+from pg2es.core.sql import catalog, publications, quote_table, remedies
 from pg2es.core.sql import preflight as statements
-from pg2es.core.sql.identifiers import quote_table
 from pg2es.services.preflight.places import source_file
 
 OLDEST = 150000
@@ -28,11 +25,10 @@ def check_server(session: Session, source: Source) -> Iterator[Finding]:
         yield error(
             place,
             f"wal_level is {wal_level}, so there is no logical decoding.",
-            "ALTER SYSTEM SET wal_level = logical; then restart PostgreSQL.",
+            f"{remedies.LOGICAL_WAL}; then restart PostgreSQL.",
         )
     if not may_replicate:
-        role = sql.Identifier(user).as_string()
-        yield error(place, f"Role {user} may not replicate.", f"ALTER ROLE {role} REPLICATION;")
+        yield error(place, f"Role {user} may not replicate.", f"{remedies.allow_replication(user)};")
     slot = session.execute(catalog.SLOT, [source.slot]).fetchone()
     if slot is None and slots_in_use >= slots:
         yield error(
@@ -57,12 +53,11 @@ def check_publication(session: Session, source: Source, tables: list[str]) -> It
     complete = via_root and all_operations
     missing = [name for name in tables if name not in published]
     if found is None and not may_create:
-        database = sql.Identifier(session.info.dbname).as_string()
-        role = sql.Identifier(session.info.user).as_string()
+        grant = remedies.allow_publications(session.info.dbname, session.info.user)
         yield error(
             place,
             f"Role {session.info.user} may not create publication {source.publication} in {session.info.dbname}.",
-            f"GRANT CREATE ON DATABASE {database} TO {role}; or create the publication yourself.",
+            f"{grant}; or create the publication yourself.",
         )
     if found is not None and not owns and (missing or not complete):
         yield error(
@@ -84,11 +79,11 @@ def _check_owner(session: Session, source: Source, name: str) -> Iterator[Findin
     rights = session.execute(statements.RIGHTS, [quote_table(name)]).fetchone()
     if rights is None or rights[2]:
         return
-    owner, role = sql.Identifier(rights[3]).as_string(), sql.Identifier(session.info.user).as_string()
+    grant = remedies.make_member(rights[3], session.info.user)
     yield error(
         f"{source_file(source)}: publication",
         f"Only its owner, {rights[3]}, may publish table {name}; role {session.info.user} is no member of it.",
-        f"GRANT {owner} TO {role}; or publish it as the owner: {' '.join(_alter_tables(source, [name]))}",
+        f"{grant}; or publish it as the owner: {' '.join(_alter_tables(source, [name]))}",
     )
 
 
@@ -101,15 +96,8 @@ def _wrong_options(*, complete: bool) -> list[str]:
 
 
 def _alter_tables(source: Source, missing: list[str]) -> list[str]:
-    if not missing:
-        return []
-    tables = ", ".join(quote_table(name) for name in missing)
-    return [f"ALTER PUBLICATION {sql.Identifier(source.publication).as_string()} ADD TABLE {tables};"]
+    return [f"{publications.add_tables(source.publication, missing)};"] if missing else []
 
 
 def _alter_options(source: Source, *, complete: bool) -> list[str]:
-    if complete:
-        return []
-    name = sql.Identifier(source.publication).as_string()
-    options = "publish_via_partition_root = true, publish = 'insert, update, delete, truncate'"
-    return [f"ALTER PUBLICATION {name} SET ({options});"]
+    return [] if complete else [f"{publications.publish_everything(source.publication)};"]

@@ -2,24 +2,19 @@
 
 from collections.abc import Iterator
 
-from pg2es.adapters.catalog import read_relations, read_table
-from pg2es.adapters.postgres import Session, fetch_one
+from pg2es.adapters.postgres import Session, fetch_one, read_relations, read_table
+from pg2es.core.config import Pipeline, Related
 from pg2es.core.errors import CatalogError
-from pg2es.core.findings import Finding, error
-from pg2es.core.pipeline import Pipeline, Related
-from pg2es.core.sql import catalog
+from pg2es.core.preflight import Checking, Finding, error
+from pg2es.core.sql import DocumentSql, catalog, quote_table, remedies, route_columns
 from pg2es.core.sql import preflight as statements
-from pg2es.core.sql.documents import DocumentSql
-from pg2es.core.sql.identifiers import columns as quote_columns
-from pg2es.core.sql.identifiers import quote, quote_table
-from pg2es.core.sql.roots import route_columns
 from pg2es.core.table import Key, ReplicaIdentity, Table, key_of
-from pg2es.services.clients import PipelineTables
 from pg2es.services.preflight.places import pipeline_file, related_entry, table
+from pg2es.services.tables import PipelineTables
 
 
-def check(session: Session, pipeline: Pipeline, usable: list[PipelineTables]) -> Iterator[Finding]:
-    """Give the findings about the tables; put them into `usable` when the document SQL can be tried on them."""
+def check(session: Session, pipeline: Pipeline) -> Checking[PipelineTables | None]:
+    """Give the findings about the tables; return them when the document SQL can be tried on them."""
     found: dict[str, Table] = {}
     for name in pipeline.tables:
         try:
@@ -29,27 +24,24 @@ def check(session: Session, pipeline: Pipeline, usable: list[PipelineTables]) ->
         else:
             yield from _check_rights(session, pipeline, name)
     if pipeline.table not in found:
-        return
+        return None
     root = found[pipeline.table]
     try:
         key = key_of(root, pipeline.key)
     except CatalogError as problem:
         yield error(pipeline_file(pipeline, "key"), str(problem))
-        return
+        return None
     yield from _check_unique(session, root, key.names)
     yield from _check_old_rows(session, root, key.names, "the root key")
-    ways: list[Related] = []
+    lead = []
     for related in pipeline.related:
-        if related.table in found:
-            yield from _check_way(session, pipeline, key, related, found[related.table], ways)
-    if len(ways) == len(pipeline.related):
-        usable.append(PipelineTables(pipeline, DocumentSql(pipeline, root, key), found))
+        changed = found.get(related.table)
+        lead.append(changed is not None and (yield from _check_way(session, pipeline, key, related, changed)))
+    return PipelineTables(pipeline, DocumentSql(pipeline, root, key), found) if all(lead) else None
 
 
-def _check_way(
-    session: Session, pipeline: Pipeline, key: Key, related: Related, changed: Table, ways: list[Related]
-) -> Iterator[Finding]:
-    """Give the findings about the columns that lead to the root; put `related` into `ways` when they are there."""
+def _check_way(session: Session, pipeline: Pipeline, key: Key, related: Related, changed: Table) -> Checking[bool]:
+    """Give the findings about the columns that lead to the root; return whether they are there."""
     place = related_entry(pipeline, related)
     needed = route_columns(related, changed)
     known = [column.name for column in changed.columns]
@@ -70,28 +62,27 @@ def _check_way(
             "Name one column for each, in the same order.",
         )
     else:
-        ways.append(related)
         yield from _check_old_rows(session, changed, needed, "the way to the root")
+        return True
+    return False
 
 
 def _check_rights(session: Session, pipeline: Pipeline, name: str) -> Iterator[Finding]:
     whole, part, _, _, hidden, persistence = fetch_one(session, statements.RIGHTS, quote_table(name))
     user = session.info.user
     if not (whole if name == pipeline.table else part):
-        yield error(
-            table(name), f"Role {user} may not read it.", f"GRANT SELECT ON {quote_table(name)} TO {quote(user)};"
-        )
+        yield error(table(name), f"Role {user} may not read it.", f"{remedies.allow_reading(name, user)};")
     if hidden:
         yield error(
             table(name),
             f"Row-level security hides rows from role {user}: their documents would be missing.",
-            f"ALTER ROLE {quote(user)} BYPASSRLS;",
+            f"{remedies.show_all_rows(user)};",
         )
     if persistence != "p":
         yield error(
             table(name),
             "It is unlogged or temporary, so its changes are not in the WAL.",
-            f"ALTER TABLE {quote_table(name)} SET LOGGED;",
+            f"{remedies.write_to_wal(name)};",
         )
 
 
@@ -103,7 +94,7 @@ def _check_unique(session: Session, root: Table, key: tuple[str, ...]) -> Iterat
             table(root.name),
             f"No unique index covers exactly the key ({', '.join(key)}): two rows could be one document, and reading "
             f"a document would scan the table.",
-            f"CREATE UNIQUE INDEX ON {quote_table(root.name)} ({quote_columns(key)});",
+            f"{remedies.create_index(root.name, key, unique=True)};",
         )
 
 
@@ -125,7 +116,7 @@ def _check_old_rows(session: Session, found: Table, needed: tuple[str, ...], pur
             table(name),
             f"Events carry of the old row {has}, but {purpose} needs {', '.join(needed)}: a change of it would be "
             f"missed.",
-            f"ALTER TABLE {quote_table(name)} REPLICA IDENTITY FULL;",
+            f"{remedies.log_old_rows(name)};",
         )
 
 

@@ -1,5 +1,8 @@
 package io.pg2es.connect;
 
+import io.pg2es.connect.config.SinkKeys;
+import io.pg2es.connect.config.Validators;
+import io.pg2es.connect.metrics.Metric;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -11,7 +14,6 @@ import java.util.Locale;
 import java.util.Map;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
-import org.apache.kafka.common.config.ConfigDef.Type;
 
 /**
  * Writes docs/sink.md: {@code mvn -q -f connect/pom.xml compile exec:java}.
@@ -70,7 +72,7 @@ public final class ConfigDocs {
             return "required";
         }
         String value = ConfigDef.convertToString(key.defaultValue, key.type);
-        return key.type == Type.PASSWORD || value.isEmpty() ? "none" : "`" + value + "`";
+        return key.type == ConfigDef.Type.PASSWORD || value.isEmpty() ? "none" : "`" + value + "`";
     }
 
     private static String meaningOf(ConfigKey key) {

@@ -1,5 +1,8 @@
 package io.pg2es.connect;
 
+import io.pg2es.connect.config.ConfigChecks;
+import io.pg2es.connect.config.SinkConfig;
+import io.pg2es.connect.config.SinkKeys;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;

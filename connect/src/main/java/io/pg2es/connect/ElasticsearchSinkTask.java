@@ -1,5 +1,25 @@
 package io.pg2es.connect;
 
+import io.pg2es.connect.config.SinkConfig;
+import io.pg2es.connect.deadletters.DeadLetters;
+import io.pg2es.connect.elasticsearch.BulkWriter;
+import io.pg2es.connect.elasticsearch.ElasticsearchClient;
+import io.pg2es.connect.metrics.Metric;
+import io.pg2es.connect.metrics.SinkMetrics;
+import io.pg2es.connect.records.Batch;
+import io.pg2es.connect.records.OpenRecords;
+import io.pg2es.connect.records.RootCollector;
+import io.pg2es.connect.refresh.PrimaryLink;
+import io.pg2es.connect.refresh.Refresh;
+import io.pg2es.connect.refresh.VisibilityWait;
+import io.pg2es.connect.retry.Backoff;
+import io.pg2es.connect.retry.TimeIsUp;
+import io.pg2es.connect.retry.TimeLimit;
+import io.pg2es.connect.retry.TransientFailure;
+import io.pg2es.connect.topics.Outcome;
+import io.pg2es.connect.topics.RefreshWriter;
+import io.pg2es.connect.topics.RequestedRefreshes;
+import io.pg2es.connect.topics.Spreader;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -16,8 +36,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Refreshes the roots that change events lead to, and those that records of the refresh topics name.
  *
- * <p>{@code put} returns only when every document of its change events is acknowledged or the event is among the dead
- * letters. What goes on after it, a lookup that is spread and the requests of the refresh topics, is open: Kafka Connect
+ * <p>{@code put} returns only when every document of its change events is acknowledged or the event is a dead-letter
+ * record. What goes on after it, a lookup that is spread and the requests of the refresh topics, is open: Kafka Connect
  * is told to commit no offset behind it.
  */
 public final class ElasticsearchSinkTask extends SinkTask {
@@ -71,7 +91,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         openEarly();
     }
 
-    /** What somebody must mend is told at the start, not at the first event; what passes is left to {@code put}. */
+    /** What somebody must mend is reported at the start, not at the first event; what passes is left to {@code put}. */
     private void openEarly() {
         try {
             link.open();

@@ -22,5 +22,19 @@
  *
  * <p>No SQL and no JSON document is made here: the SQL arrives rendered in the connector's config, and PostgreSQL renders
  * the lines of the bulk request.
+ *
+ * <p>This package is the connector as Kafka Connect sees it: its class and its task, whose names deployed connectors
+ * carry. Each other package is one capability, and its own page says what belongs there. A package knows those below it
+ * and none above or beside it; {@code ArchitectureTest} holds that.
+ *
+ * <pre>
+ *   connector, task
+ *   topics                                refresh topics, what is left of a batch
+ *   refresh                               the steps in their order
+ *   records                               records ⇄ roots
+ *   postgres │ elasticsearch              one server each
+ *   documents │ generation │ deadletters  what both speak of
+ *   config │ retry │ metrics              options, failures that pass, figures
+ * </pre>
  */
 package io.pg2es.connect;

@@ -2,6 +2,7 @@ package io.pg2es.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pg2es.connect.config.SinkKeys;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,0 +1,230 @@
+package io.pg2es.connect.topics;
+
+import io.pg2es.connect.config.Route;
+import io.pg2es.connect.config.SinkConfig;
+import io.pg2es.connect.documents.RootKey;
+import io.pg2es.connect.elasticsearch.DocumentIds;
+import io.pg2es.connect.elasticsearch.ElasticsearchClient;
+import io.pg2es.connect.metrics.Metric;
+import io.pg2es.connect.metrics.SinkMetrics;
+import io.pg2es.connect.postgres.PostgresSession;
+import io.pg2es.connect.records.Batch;
+import io.pg2es.connect.records.OpenRecords;
+import io.pg2es.connect.refresh.PrimaryLink;
+import io.pg2es.connect.retry.Backoff;
+import io.pg2es.connect.retry.TransientFailure;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.BlockingDeque;
+import java.util.concurrent.LinkedBlockingDeque;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes many roots to the refresh topic, in a thread and with sessions of its own, so that the task goes on meanwhile.
+ *
+ * <pre>
+ *   lookup of too many roots ─┐                 ┌─▶ page ─▶ refresh topic
+ *                             ├─▶ cursor ─▶ … ──┼─▶ page ─▶
+ *   all roots, all documents ─┘                 └─▶ page ─▶  … acknowledged: the records are done
+ * </pre>
+ *
+ * <p>Work that fails is begun again: a page that is written twice does no harm.
+ */
+public final class Spreader implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Spreader.class);
+    /** Lookups that may wait; each holds the tuples of one batch. */
+    private static final int MOST_JOBS = 16;
+
+    private static final long STOP_MILLIS = 5_000;
+
+    private final SinkConfig config;
+    private final ElasticsearchClient elasticsearch;
+    private final PrimaryLink link;
+    private final RefreshWriter writer;
+    private final OpenRecords open;
+    private final SinkMetrics metrics;
+    private final BlockingDeque<Job> jobs = new LinkedBlockingDeque<>();
+    private final Thread thread;
+    private volatile RuntimeException failure;
+
+    /** @param link for this alone */
+    public Spreader(
+            SinkConfig config,
+            ElasticsearchClient elasticsearch,
+            PrimaryLink link,
+            RefreshWriter writer,
+            OpenRecords open,
+            SinkMetrics metrics) {
+        this.config = config;
+        this.elasticsearch = elasticsearch;
+        this.link = link;
+        this.writer = writer;
+        this.open = open;
+        this.metrics = metrics;
+        this.thread = new Thread(this::work, "pg2es-spreader-" + config.index());
+        this.thread.setDaemon(true);
+    }
+
+    /** Starts the thread. */
+    public void start() {
+        thread.start();
+    }
+
+    /**
+     * Takes over the lookups of a batch that lead to too many roots.
+     *
+     * @throws TransientFailure when so much waits already that the changes have to
+     */
+    public void takeWide(Batch batch) throws TransientFailure {
+        if (!batch.wide().isEmpty() && jobs.size() >= MOST_JOBS) {
+            throw new TransientFailure(String.format(
+                    "Pipeline %s: %d lookups of many roots wait to be spread; the changes behind them wait, too.",
+                    config.pipeline(), jobs.size()));
+        }
+        batch.wide().forEach(this::spread);
+        batch.wide().clear();
+    }
+
+    private void spread(Route route, Map<List<String>, List<SinkRecord>> tuples) {
+        Set<SinkRecord> records = Collections.newSetFromMap(new IdentityHashMap<>());
+        tuples.values().forEach(records::addAll);
+        List<List<String>> wanted = List.copyOf(tuples.keySet());
+        LOG.info(
+                "Pipeline {}: {} changed rows lead to more than {} roots by route {}, which go to {}",
+                config.pipeline(),
+                wanted.size(),
+                config.spreadRoots(),
+                route.name(),
+                config.refreshTopic());
+        metrics.increment(Metric.LOOKUPS_SPREAD);
+        open.add(records);
+        jobs.add(new Job(
+                "the lookup of route " + route.name(),
+                false,
+                records,
+                pages -> link.session().streamLookUp(route, wanted, pages::add)));
+    }
+
+    /** Takes over a request for all roots and all documents, whose record is open. */
+    void spreadAll(SinkRecord record) {
+        jobs.add(new Job("all roots and documents", true, List.of(record), this::addAll));
+    }
+
+    /**
+     * Fails the task when the thread has ended.
+     *
+     * @throws RuntimeException what ended it: somebody must mend that
+     */
+    public void check() {
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** What is to be written, and for which records. */
+    private record Job(String name, boolean isAll, Collection<SinkRecord> records, Roots roots) {}
+
+    private interface Roots {
+        void addTo(RefreshWriter.Pages pages) throws TransientFailure;
+    }
+
+    private void work() {
+        try {
+            while (!Thread.currentThread().isInterrupted()) {
+                Job job = jobs.take();
+                finish(job.isAll() ? mergedWithWaiting(job) : job);
+                if (jobs.isEmpty()) {
+                    link.close();
+                }
+            }
+        } catch (InterruptedException e) {
+            LOG.debug("Stopped", e);
+        } catch (RuntimeException e) {
+            failure = e;
+        } finally {
+            link.close();
+        }
+    }
+
+    /** Whoever asks for everything before it is read gets it by the same reading. */
+    private Job mergedWithWaiting(Job job) {
+        List<SinkRecord> records = new ArrayList<>(job.records());
+        jobs.removeIf(other -> other.isAll() && records.addAll(other.records()));
+        return new Job(job.name(), true, records, job.roots());
+    }
+
+    private void finish(Job job) {
+        Backoff backoff = new Backoff(config.retryInitial(), config.retryMax());
+        while (true) {
+            try {
+                link.open();
+                RefreshWriter.Pages pages = writer.pagesOf(config.refreshTopic());
+                job.roots().addTo(pages);
+                pages.finish();
+                open.done(job.records());
+                LOG.info("Pipeline {}: {} went to {}", config.pipeline(), job.name(), config.refreshTopic());
+                return;
+            } catch (TransientFailure e) {
+                metrics.increment(Metric.RETRIES);
+                link.close();
+                LOG.warn("Spreading {} again: {}", job.name(), e.getMessage());
+                backoff.pause();
+            }
+        }
+    }
+
+    /** Of the documents, only those that no root has are left after the roots. */
+    private void addAll(RefreshWriter.Pages pages) throws TransientFailure {
+        link.session().streamRoots(pages::add);
+        try (DocumentIds documents = DocumentIds.open(elasticsearch, config.index())) {
+            for (List<String> ids = documents.next(); !ids.isEmpty(); ids = documents.next()) {
+                addRootless(keysOf(ids), pages);
+            }
+        }
+    }
+
+    private List<RootKey> keysOf(List<String> ids) {
+        int columns = config.keyColumns().size();
+        return ids.stream()
+                .map(id -> RootKey.ofDocument(id, columns))
+                .flatMap(Optional::stream)
+                .toList();
+    }
+
+    /** Finds by halves what can be no key: somebody else wrote such a document, and a reconciliation removes it. */
+    private void addRootless(List<RootKey> keys, RefreshWriter.Pages pages) throws TransientFailure {
+        if (keys.isEmpty()) {
+            return;
+        }
+        PostgresSession.Rootless found = link.session().findRootless(keys);
+        if (found.problem().isEmpty()) {
+            for (RootKey root : found.keys()) {
+                pages.add(root);
+            }
+        } else if (keys.size() > 1) {
+            int half = keys.size() / 2;
+            addRootless(keys.subList(0, half), pages);
+            addRootless(keys.subList(half, keys.size()), pages);
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.interrupt();
+        try {
+            thread.join(STOP_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ConnectException("The task was interrupted.", e);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+"""Kafka: topics and offsets."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from pg2es.core.errors import AccessDenied, KafkaUnavailable, Pg2esError
+
+TIMEOUT_S = 30
+
+Partition = tuple[str, int]
+"""A topic and the number of one of its partitions."""
+
+
+@dataclass(frozen=True)
+class KafkaAccess:
+    """Where Kafka is. The properties may hold secrets and stay out of `repr`."""
+
+    bootstrap: str
+    properties: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def admin(self) -> "Admin":
+        """Return a client for topics and offsets."""
+        return Admin(self)
+
+    def consumer(self, group: str) -> Consumer:
+        """Return a consumer that commits what it is told to, and tells the end of a partition."""
+        return Consumer(
+            self.properties_of_clients()
+            | {
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                # What is read has a known end. A broker answers the requests of a connection in their order, so each
+                # question would wait for a fetch that waits for news, by default half a second.
+                "fetch.wait.max.ms": 10,
+            }
+        )
+
+    def producer(self) -> Producer:
+        """Return a producer whose records are acknowledged by every replica in sync."""
+        return Producer(self.properties_of_clients() | {"acks": "all", "enable.idempotence": True, "linger.ms": 0})
+
+    def properties_of_clients(self) -> dict[str, Any]:
+        """Return what every client has."""
+        return {"bootstrap.servers": self.bootstrap, "log_level": 0, **self.properties}
+
+
+class Admin(AdminClient):
+    """The client for topics and offsets, which knows how it was made."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        super().__init__(access.properties_of_clients())
+        self.access = access
+
+
+_LOGIN = (AccessDenied, "Check the login in kafka.properties of platform.yaml.")
+_RIGHT = (AccessDenied, "Give the right to the Kafka user of pg2es.")
+_BY_CODE: dict[int, tuple[type[Pg2esError], str]] = {
+    KafkaError._AUTHENTICATION: _LOGIN,  # noqa: SLF001 - the client's only name for it
+    KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHT,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: _RIGHT,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHT,
+}
+_UNAVAILABLE: tuple[type[Pg2esError], str] = (KafkaUnavailable, "Are the brokers up?")
+
+
+@contextmanager
+def translate_errors(doing: str) -> Iterator[None]:
+    """Raise pg2es' errors for the client's, by their code; `doing` says what was tried."""
+    try:
+        yield
+    except KafkaException as error:
+        kind, advice = _BY_CODE.get(error.args[0].code(), _UNAVAILABLE)
+        raise kind(f"Kafka: {doing} failed: {error.args[0]}. {advice}") from error
+    except TimeoutError as error:
+        raise KafkaUnavailable(f"Kafka: {doing} was not answered in {TIMEOUT_S} s. Are the brokers up?") from error
+
+
+def count_brokers(admin: AdminClient, timeout_s: float) -> int:
+    """Return the number of brokers; KafkaUnavailable when none answers within `timeout_s`."""
+    with translate_errors("connecting"):
+        return len(admin.list_topics(timeout=timeout_s).brokers)
+
+
+def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
+    """Create the topics (name → partitions) that are missing and return their names."""
+    with translate_errors("creating topics"):
+        config = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+        missing = set(topics) - set(admin.list_topics(timeout=TIMEOUT_S).topics)
+        created = []
+        futures: dict[str, Future[None]] = (
+            admin.create_topics(
+                [NewTopic(name, topics[name], replication_factor, config=config) for name in sorted(missing)]
+            )
+            if missing
+            else {}
+        )
+        for name, future in futures.items():
+            try:
+                future.result(TIMEOUT_S)
+                created.append(name)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
+                    raise
+        return created
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """How a topic is made. `retention_ms` is -1 when records stay."""
+
+    partitions: int
+    cleanup_policy: str
+    retention_ms: int
+
+
+def describe_topics(admin: AdminClient, topics: list[str]) -> dict[str, TopicFacts]:
+    """Return how these topics are made, those that exist."""
+    with translate_errors("reading the topics"):
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        there = {ConfigResource(ResourceType.TOPIC, name): name for name in topics if name in known}
+        futures = admin.describe_configs(list(there)) if there else {}
+        found = {there[resource]: future.result(TIMEOUT_S) for resource, future in futures.items()}
+    return {
+        name: TopicFacts(len(known[name].partitions), config["cleanup.policy"].value, int(config["retention.ms"].value))
+        for name, config in sorted(found.items())
+    }
+
+
+def keep_forever(admin: AdminClient, topic: str) -> None:
+    """Let a topic keep its records until somebody deletes them, whatever the brokers' defaults are."""
+    entries = [
+        ConfigEntry(name, "-1", incremental_operation=AlterConfigOpType.SET)
+        for name in ("retention.ms", "retention.bytes")
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    with translate_errors(f"changing topic {topic}"):
+        for future in admin.incremental_alter_configs([resource]).values():
+            future.result(TIMEOUT_S)
+
+
+def end_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
+    """Return the offset behind the last record of each partition of the topics."""
+    return _list_offsets(admin, topics, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def first_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
+    """Return the offset of the first record that is still there, of each partition of the topics."""
+    return _list_offsets(admin, topics, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+
+def list_topics(admin: AdminClient) -> set[str]:
+    """Return the names of all topics."""
+    with translate_errors("listing topics"):
+        return set(admin.list_topics(timeout=TIMEOUT_S).topics)
+
+
+def committed_offsets(admin: Admin, group: str, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    """Return the offsets that a consumer group has committed, of these partitions as far as there are any.
+
+    Asked by a consumer made for it, which does not join the group: once the group's coordinator has died, the admin
+    client never gets an answer to this question again, or ends the whole process (librdkafka issue 4605).
+    """
+    wanted = [TopicPartition(topic, number) for topic, number in partitions]
+    with translate_errors(f"reading the offsets of group {group}"):
+        consumer = admin.access.consumer(group)
+        try:
+            found = consumer.committed(wanted, timeout=TIMEOUT_S)
+        finally:
+            consumer.close()
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+
+def list_committed_offsets(admin: Admin, group: str) -> dict[Partition, int]:
+    """Return all offsets that a consumer group has committed, where the partitions are not known.
+
+    Asked by an admin client of its own: see `committed_offsets`.
+    """
+    with translate_errors(f"listing the offsets of group {group}"):
+        fresh = admin.access.admin()  # by a name of its own: it answers nothing once it is forgotten
+        asked = fresh.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = asked[group].result(TIMEOUT_S).topic_partitions or []
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+
+def _list_offsets(admin: AdminClient, topics: list[str], spec: OffsetSpec) -> dict[Partition, int]:
+    with translate_errors("reading offsets"):
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        missing = [topic for topic in topics if topic not in known]
+        if missing:
+            raise KafkaUnavailable(f"Kafka has no topic {', '.join(missing)}; deploy the connectors first.")
+        partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
+        futures = admin.list_offsets(dict.fromkeys(partitions, spec))
+        return {(p.topic, p.partition): future.result(TIMEOUT_S).offset for p, future in futures.items()}

@@ -1,0 +1,30 @@
+"""The configuration: what the files in `sources/`, `pipelines/` and `platform.yaml` say, as checked models.
+
+    files, references ──▶ source, platform, pipeline ──▶ project
+    YAML, ${env:…}        one model for each kind         all of them, checked against each other
+
+Here belongs what a key of a file means, its default, and the sentence that refuses a wrong value. What a model implies
+for servers (an index, a connector) belongs to the room of that thing. Secrets stay references until a client is made.
+"""
+
+from pg2es.core.config.files import FileModel, resolve_fields
+from pg2es.core.config.pipeline import OnSchemaChange, Pipeline, Related, Tolerance, Verification
+from pg2es.core.config.platform import Platform, PlatformMonitor
+from pg2es.core.config.project import Project, load_project
+from pg2es.core.config.source import Events, Source
+
+__all__ = [
+    "Events",
+    "FileModel",
+    "OnSchemaChange",
+    "Pipeline",
+    "Platform",
+    "PlatformMonitor",
+    "Project",
+    "Related",
+    "Source",
+    "Tolerance",
+    "Verification",
+    "load_project",
+    "resolve_fields",
+]

@@ -1,0 +1,49 @@
+"""References to values that live outside the files: `${env:NAME}` and `${file:/path:key}`.
+
+It is the syntax of Kafka Connect's config providers, so that one notation serves the YAML files, Python and the
+connectors. A secret goes to Kafka Connect as its reference, never as its value; the workers resolve it themselves.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from pg2es.core.errors import ConfigError
+
+_REFERENCE = re.compile(r"\$\{(?:env:(?P<name>[^:}]+)|file:(?P<file>[^:}]+):(?P<key>[^}]+))\}")
+
+
+def is_reference(text: str) -> bool:
+    """Whether the whole of `text` is one reference."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def resolve(text: str, *, file: Path, key: str) -> str:
+    """Return `text` with every reference replaced by its value; `file` and `key` say where it stands.
+
+    Raises ConfigError for a variable that is not set, a file that cannot be read, or a key that is not in it.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        if name := match["name"]:
+            if name not in os.environ:
+                raise ConfigError(file, key, f"the environment variable {name} is not set; export it")
+            return os.environ[name]
+        return _read_property(Path(match["file"]), match["key"], file=file, key=key)
+
+    return _REFERENCE.sub(value_of, text)
+
+
+def _read_property(properties: Path, name: str, *, file: Path, key: str) -> str:
+    """Return one value of a `.properties` file, as Kafka Connect's FileConfigProvider does."""
+    import javaproperties  # few configurations have such a file, and every DAG file reads one
+
+    try:
+        values = javaproperties.loads(properties.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(file, key, f"cannot read {properties}: {error.strerror}") from error
+    except ValueError as error:  # no UTF-8, or an escape that is none
+        raise ConfigError(file, key, f"{properties} is no file of properties: {error}") from error
+    if name not in values:
+        raise ConfigError(file, key, f"{properties} has no entry {name}")
+    return values[name]

@@ -1,0 +1,151 @@
+"""A source: one PostgreSQL database, its replication slot, publication and topics."""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from pg2es.core.config.files import FileModel, Secret
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
+
+
+_NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")
+_LAST_UNIT = "\uffff"
+"""The last character that is one unit of UTF-16."""
+
+
+class Events(StrEnum):
+    """How much of a row its change events carry."""
+
+    KEYS = "keys"
+    FULL = "full"
+
+
+class PostgresSettings(FileModel):
+    """How to reach the database. It must be the primary: a standby cannot answer what is visible."""
+
+    host: str = Field(description="Host of the primary.")
+    port: str = Field(default="5432", pattern=r"^(\d+|\$\{.+\})$", description="Port of the primary.")
+    database: str = Field(description="Name of the database.")
+    user: str = Field(description="Role with LOGIN, REPLICATION and SELECT on the tables.")
+    password: Secret = Field(description="Reference to its password.")
+    sslmode: str = Field(
+        default="prefer",
+        pattern=r"^(disable|allow|prefer|require|verify-ca|verify-full)$",
+        description="As in libpq: disable, allow, prefer, require, verify-ca or verify-full.",
+    )
+
+    _port_as_text = field_validator("port", mode="before")(
+        lambda value: str(value) if isinstance(value, int) else value
+    )
+
+
+class SourceLimits(FileModel):
+    """Beyond which figures of a source the monitor says that something is wrong."""
+
+    max_lag_s: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        description="Seconds from a commit until Kafka Connect has committed the position behind it.",
+    )
+    max_retained_wal_mb: int = Field(
+        default=5_120,
+        ge=1,
+        description="MiB of WAL that PostgreSQL keeps for the slot; a full disk stops it. "
+        "Backfills wait above four fifths of it.",
+    )
+    max_dead_letters: int = Field(default=0, ge=0, description="Dead letters that may wait.")
+
+
+class Source(FileModel):
+    """One PostgreSQL database: one Debezium connector, one slot, one publication."""
+
+    name: Name
+    postgres: PostgresSettings
+    slot: SlotName = Field(
+        default="", description="Replication slot; made when the source is deployed. Default: `pg2es_<source>`."
+    )
+    publication: SlotName = Field(
+        default="",
+        description="Publication; made, or extended, when the source is deployed. Default: `pg2es_<source>`.",
+    )
+    topic_prefix: Name = Field(
+        default="",
+        description="First part of the topics' names, `<prefix>.<schema>.<table>`. Default: the source's name.",
+    )
+    dead_letter_topic: TopicName = Field(
+        default="",
+        description="Topic of the records that could not become documents; kept until they are resolved. Replay what "
+        "an old topic holds before changing it. Default: `<prefix>.dead-letters`.",
+    )
+    topic_partitions: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="Partitions of each table's topic and of the refresh topics, when they are made: so many tasks of "
+        "a sink can share them.",
+    )
+    events: Events = Field(
+        default=Events.KEYS,
+        description="`keys`: events carry keys and the columns that lead to roots, no more. "
+        "`full`: whole rows, where others consume the topics too.",
+    )
+    heartbeat_interval_ms: int = Field(
+        default=10_000,
+        ge=1000,
+        description="How often Debezium confirms its position when the tables are quiet.",
+    )
+    monitor: SourceLimits = Field(
+        default_factory=SourceLimits, description="Beyond which figures of the source something is wrong."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, values: dict[str, object]) -> dict[str, object]:
+        name = str(values.get("name", ""))
+        identifier = f"pg2es_{name.replace('-', '_')}"
+        prefix = values.get("topic_prefix", name)
+        defaults = {"topic_prefix": prefix, "dead_letter_topic": f"{prefix}.dead-letters"}
+        return {"slot": identifier, "publication": identifier, **defaults, **values}
+
+    @property
+    def connector(self) -> str:
+        """Name of the Debezium connector."""
+        return f"pg2es-source-{self.name}"
+
+    @property
+    def pause_backfill_above_bytes(self) -> int:
+        """WAL kept for the slot above which a backfill waits: well before the monitor says that it is too much."""
+        return self.monitor.max_retained_wal_mb * 1024 * 1024 * 4 // 5
+
+    @property
+    def message_topic(self) -> str:
+        """Topic of the logical decoding messages; barriers come out of it."""
+        return f"{self.topic_prefix}.message"
+
+    @property
+    def replay_group(self) -> str:
+        """Consumer group that reads the dead letters, so that its lag tells whether there are any."""
+        return f"pg2es-replay-{self.name}"
+
+    def refresh_topic(self, pipeline: str) -> str:
+        """Topic of requests to refresh roots of a pipeline; no table's topic has a name without a second dot."""
+        return f"{self.topic_prefix}.{pipeline}-refresh"
+
+    def refresh_later_topic(self, pipeline: str) -> str:
+        """Topic of the roots of a pipeline whose documents were deleted, for their second refresh."""
+        return f"{self.topic_prefix}.{pipeline}-refresh-later"
+
+    def refresh_topics(self, pipeline: str) -> tuple[str, str]:
+        """Both of them."""
+        return self.refresh_topic(pipeline), self.refresh_later_topic(pipeline)
+
+    def topic_of(self, table: str) -> str:
+        """Topic of a captured table (`schema.table`); like Debezium, without what Kafka allows in no name."""
+        return f"{self.topic_prefix}.{_NO_TOPIC.sub(lambda match: '__' if match[0] > _LAST_UNIT else '_', table)}"

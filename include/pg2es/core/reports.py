@@ -1,0 +1,15 @@
+"""Reports: of which kinds there are. Each run of a batch job leaves one (services/reports)."""
+
+from enum import StrEnum
+
+
+class ReportKind(StrEnum):
+    """Which job reported: about a pipeline, the last two about a source."""
+
+    BACKFILL = "backfill"
+    RECONCILE = "reconcile"
+    REINDEX = "reindex"
+    ROLLBACK = "rollback"
+    PLAN = "plan"  # the schema watch found another verdict
+    DEAD_LETTERS = "dead_letters"
+    REPLAY = "replay"

@@ -1,0 +1,30 @@
+"""What makes and changes a publication. pg2es runs it where it may; the preflight shows it to whoever may."""
+
+from collections.abc import Iterable
+
+from pg2es.core.sql.identifiers import quote, quote_table
+
+
+def create_publication(name: str, tables: Iterable[str]) -> str:
+    """Makes a publication of all operations on these tables; changes of partitions come as those of their root."""
+    return f"CREATE PUBLICATION {quote(name)} FOR TABLE {_list(tables)} WITH (publish_via_partition_root = true)"
+
+
+def add_tables(name: str, tables: Iterable[str]) -> str:
+    """Adds tables to a publication."""
+    return f"ALTER PUBLICATION {quote(name)} ADD TABLE {_list(tables)}"
+
+
+def publish_everything(name: str) -> str:
+    """Gives a publication the options that `create_publication` makes one with."""
+    options = "publish_via_partition_root = true, publish = 'insert, update, delete, truncate'"
+    return f"ALTER PUBLICATION {quote(name)} SET ({options})"
+
+
+def drop_publication(name: str) -> str:
+    """Removes a publication, if it is there."""
+    return f"DROP PUBLICATION IF EXISTS {quote(name)}"
+
+
+def _list(tables: Iterable[str]) -> str:
+    return ", ".join(quote_table(name) for name in tables)

@@ -1,0 +1,45 @@
+"""What the preflight proposes: statements for whoever may change roles and tables. pg2es never runs them."""
+
+from pg2es.core.sql.identifiers import quote, quote_columns, quote_table
+
+LOGICAL_WAL = "ALTER SYSTEM SET wal_level = logical"
+
+
+def allow_replication(role: str) -> str:
+    """Lets a role read replication slots."""
+    return f"ALTER ROLE {quote(role)} REPLICATION"
+
+
+def allow_publications(database: str, role: str) -> str:
+    """Lets a role make publications in a database."""
+    return f"GRANT CREATE ON DATABASE {quote(database)} TO {quote(role)}"
+
+
+def make_member(owner: str, role: str) -> str:
+    """Lets a role do what the owner of a table may."""
+    return f"GRANT {quote(owner)} TO {quote(role)}"
+
+
+def allow_reading(table: str, role: str) -> str:
+    """Lets a role read a table."""
+    return f"GRANT SELECT ON {quote_table(table)} TO {quote(role)}"
+
+
+def show_all_rows(role: str) -> str:
+    """Lets a role see the rows that row-level security hides from it."""
+    return f"ALTER ROLE {quote(role)} BYPASSRLS"
+
+
+def write_to_wal(table: str) -> str:
+    """Has the changes of an unlogged table in the WAL."""
+    return f"ALTER TABLE {quote_table(table)} SET LOGGED"
+
+
+def log_old_rows(table: str) -> str:
+    """Has whole old rows in the events of a table."""
+    return f"ALTER TABLE {quote_table(table)} REPLICA IDENTITY FULL"
+
+
+def create_index(table: str, columns: tuple[str, ...], *, unique: bool = False) -> str:
+    """Makes an index."""
+    return f"CREATE {'UNIQUE ' if unique else ''}INDEX ON {quote_table(table)} ({quote_columns(columns)})"

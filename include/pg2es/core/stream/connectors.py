@@ -1,0 +1,245 @@
+"""The configurations of the Debezium source and of the sinks, made from the files. The only place that writes them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance
+from pg2es.core.sql import DocumentSql, all_roots, protocol, rootless_keys, roots_by_sql, route_columns
+from pg2es.core.table import Table
+
+Config = dict[str, str]
+
+SOURCE_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
+SINK_CLASS = "io.pg2es.connect.ElasticsearchSinkConnector"
+
+CONVERTERS = {
+    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "key.converter.schemas.enable": "false",
+    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "value.converter.schemas.enable": "false",
+}
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A table that the source captures, and the columns that its events need."""
+
+    table: Table
+    columns: tuple[str, ...]
+
+
+def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table]]]) -> list[Captured]:
+    """Return the tables that these pipelines need captured, by name, each with its key and root columns."""
+    needed: dict[str, set[str]] = {}
+    tables: dict[str, Table] = {}
+    for pipeline, sql, related_tables in pipelines:
+        tables[pipeline.table] = sql.table
+        needed.setdefault(pipeline.table, set()).update(sql.key.names)
+        for related in pipeline.related:
+            changed = related_tables[related.table]
+            tables[related.table] = changed
+            needed.setdefault(related.table, set()).update(route_columns(related, changed))
+    return [
+        Captured(
+            tables[name],
+            tuple(c.name for c in tables[name].columns if c.name in needed[name] or c.name in tables[name].primary_key),
+        )
+        for name in sorted(needed)
+    ]
+
+
+def source_config(source: Source, captured: list[Captured], resolved: dict[str, Any]) -> Config:
+    """Return the Debezium connector's configuration. `resolved` are the source's settings without references."""
+    config = {
+        "connector.class": SOURCE_CLASS,
+        "tasks.max": "1",
+        "database.hostname": resolved["host"],
+        "database.port": resolved["port"],
+        "database.user": resolved["user"],
+        "database.password": source.postgres.password,
+        "database.dbname": resolved["database"],
+        "database.sslmode": resolved["sslmode"],
+        "plugin.name": "pgoutput",
+        "slot.name": source.slot,
+        "publication.name": source.publication,
+        "publication.autocreate.mode": "disabled",
+        "topic.prefix": source.topic_prefix,
+        "table.include.list": ",".join(_exactly(c.table.name) for c in captured),
+        # Where the rows are is pg2es' own business (backfill); the stream starts at the slot.
+        "snapshot.mode": "no_data",
+        "tombstones.on.delete": "false",
+        "skipped.operations": "none",
+        "decimal.handling.mode": "string",
+        "time.precision.mode": "isostring",
+        "binary.handling.mode": "hex",
+        # Each refresh writes a message to take its version: nobody's business. Barriers have a prefix of their own.
+        "message.prefix.exclude.list": "pg2es",
+        # Debezium sleeps for so long, twice, whenever it has nothing: by default half a second each. A barrier takes a
+        # quarter of the time with 50; with 10 an idle connector would take a tenth of a core.
+        "poll.interval.ms": "50",
+        "heartbeat.interval.ms": str(source.heartbeat_interval_ms),
+        "errors.max.retries": "-1",
+        **CONVERTERS,
+    }
+    if source.events is Events.KEYS:
+        config["column.include.list"] = ",".join(
+            _exactly(c.table.name, column) for c in captured for column in c.columns
+        )
+    return config
+
+
+def _exactly(*names: str) -> str:
+    """Return a Debezium pattern that matches this name alone; a comma would end it."""
+    return "".join(f"\\{c}" if c in "\\^$.|?*+()[]{}," else c for c in ".".join(names))
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a topic's changed rows lead to roots: these columns are the root's key, or parameters of `sql`."""
+
+    topic: str
+    columns: tuple[str, ...]
+    sql: str | None = None
+
+    def options(self, name: str) -> Config:
+        """Return the route as options of the sink."""
+        options = {"topic": self.topic, "columns": ",".join(self.columns)}
+        if self.sql:
+            options["sql"] = self.sql
+        return {f"route.{name}.{option}": value for option, value in options.items()}
+
+
+@dataclass(frozen=True)
+class SinkTarget:
+    """What a sink connects to, with the references of secrets kept as they are."""
+
+    postgres_url: str
+    postgres_user: str
+    postgres_password: str
+    elasticsearch_urls: tuple[str, ...]
+    elasticsearch_user: str
+    elasticsearch_password: str
+    ca_certificate: str | None
+    kafka_bootstrap: str
+
+
+def sink_config(
+    pipeline: Pipeline,
+    source: Source,
+    platform: Platform,
+    generation: str,
+    sql: DocumentSql,
+    related_tables: dict[str, Table],
+    target: SinkTarget,
+    server_version: int,
+) -> Config:
+    """Return the configuration of the sink that feeds one generation, all SQL rendered."""
+    routes = make_routes(pipeline, source, sql, related_tables)
+    changes = sorted({route.topic for route in routes.values()})
+    config = {
+        "connector.class": SINK_CLASS,
+        "tasks.max": str(pipeline.stream.tasks),
+        "pipeline": pipeline.name,
+        "index": generation,
+        "topics": ",".join([*changes, *source.refresh_topics(pipeline.name)]),
+        "postgres.url": target.postgres_url,
+        "postgres.user": target.postgres_user,
+        "postgres.password": target.postgres_password,
+        "elasticsearch.urls": ",".join(target.elasticsearch_urls),
+        "elasticsearch.user": target.elasticsearch_user,
+        "elasticsearch.password": target.elasticsearch_password,
+        "key.columns": ",".join(sql.key.names),
+        "sql.session": protocol.SESSION,
+        "sql.identity": protocol.IDENTITY,
+        "sql.fence": protocol.FENCE_PASSED,
+        "sql.visible": protocol.VISIBLE,
+        "sql.transaction.status": protocol.TRANSACTION_STATUS,
+        "sql.version": protocol.VERSION,
+        "sql.documents": sql.by_keys(),
+        "sql.flush": protocol.flush(server_version),
+        "sql.roots": all_roots(sql.table, sql.key),
+        "sql.rootless": rootless_keys(sql.table, sql.key),
+        "routes": ",".join(routes),
+        "refresh.topic": source.refresh_topic(pipeline.name),
+        "refresh.later.topic": source.refresh_later_topic(pipeline.name),
+        "refresh.later.delay.ms": str(pipeline.stream.refresh_deleted_after_min * 60_000),
+        "refresh.spread.roots": str(pipeline.stream.spread_roots),
+        "kafka.bootstrap.servers": target.kafka_bootstrap,
+        **{f"kafka.{name}": value for name, value in platform.connect.producer_properties.items()},
+        "batch.roots": str(pipeline.stream.batch_roots),
+        "document.max.bytes": str(pipeline.max_document_bytes),
+        **_error_options(pipeline, source, platform),
+        # A batch collapses the events of one root, so larger polls do less work.
+        "consumer.override.max.poll.records": "2000",
+        # A position that Kafka no longer has is a loss: the task fails and says so instead of skipping it.
+        "consumer.override.auto.offset.reset": "none",
+        # A task's consumer that died with its worker keeps its partitions for so long; Kafka's own value is 45 s.
+        "consumer.override.session.timeout.ms": "10000",
+        **CONVERTERS,
+    }
+    if target.ca_certificate:
+        config["elasticsearch.ca.certificate"] = target.ca_certificate
+    for name, route in routes.items():
+        config |= route.options(name)
+    return config
+
+
+def make_routes(
+    pipeline: Pipeline, source: Source, sql: DocumentSql, related_tables: dict[str, Table]
+) -> dict[str, Route]:
+    """Return the ways from changed rows to the pipeline's roots, by name."""
+    routes = {"root": Route(source.topic_of(pipeline.table), sql.key.names)}
+    for number, related in enumerate(pipeline.related, start=1):
+        changed = related_tables[related.table]
+        routes[f"related{number}"] = Route(
+            source.topic_of(related.table),
+            route_columns(related, changed),
+            roots_by_sql(related, changed, sql.key) if related.roots_sql else None,
+        )
+    return routes
+
+
+def _error_options(pipeline: Pipeline, source: Source, platform: Platform) -> Config:
+    """What Elasticsearch refuses goes to the dead-letter topic with the reason, or stops the sink; none is dropped."""
+    options = {
+        "errors.tolerance": pipeline.errors.tolerance.value,
+        "errors.log.enable": "true",
+        "retry.initial.ms": str(pipeline.errors.retry_initial_ms),
+        "retry.max.ms": str(pipeline.errors.retry_max_ms),
+    }
+    if pipeline.errors.tolerance is Tolerance.ALL:
+        options |= {
+            "errors.deadletterqueue.topic.name": source.dead_letter_topic,
+            "errors.deadletterqueue.topic.replication.factor": str(platform.kafka.replication_factor),
+            "errors.deadletterqueue.context.headers.enable": "true",
+        }
+    return options
+
+
+def topics_of(config: Config) -> list[str]:
+    """Return the topics that a sink reads."""
+    return config["topics"].split(",")
+
+
+def topics_to_reach(config: Config) -> list[list[str]]:
+    """Topics whose ends a sink has to reach, one after another, until changes that are in its topics are done.
+
+    A change may go on as pages in the refresh topic, and a request there for all documents as pages behind it.
+    Refreshes that are due later are not waited for.
+    """
+    topics = set(topics_of(config))
+    refresh = config.get("refresh.topic")
+    if refresh is None:  # deployed by a version that had none
+        return [sorted(topics)]
+    return [sorted(topics - {refresh, config["refresh.later.topic"]}), [refresh], [refresh]]
+
+
+def is_secret(option: str) -> bool:
+    """Return whether an option holds a secret: a reference to one, but whatever stands there is hidden."""
+    return option.endswith(("password", "api.key", "secret", "jaas.config"))
+
+
+def masked(config: Config) -> str:
+    """Return a configuration for a log."""
+    return json.dumps({name: "***" if is_secret(name) else value for name, value in config.items()})

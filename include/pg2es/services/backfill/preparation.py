@@ -1,0 +1,55 @@
+"""Before the chunks: a generation that is as the files say, and whose stream runs."""
+
+from dataclasses import dataclass
+
+from pg2es.core.config import Pipeline
+from pg2es.core.errors import GenerationError
+from pg2es.core.generations import Verdict
+from pg2es.services.clients import Clients
+from pg2es.services.generations import (
+    Generation,
+    apply_in_place,
+    begin_build,
+    create_generation,
+    make_plan,
+    read_generation,
+)
+from pg2es.services.locks import locked_source
+from pg2es.services.stream import ensure_sink, ensure_source, wait_for_fence
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The generation that is filled, and whether it was empty when the filling began."""
+
+    index: str
+    was_empty: bool
+
+
+def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
+    """Bring the live generation to what the files say, make the first one if there is none, and start its stream.
+
+    Raises GenerationError with the plan when that takes a reindex or cannot be done at all.
+    """
+    source = clients.project.source_of(pipeline)
+    with locked_source(clients, source):
+        plan = make_plan(clients, pipeline)
+        if plan.wanted is None or plan.verdict is Verdict.BROKEN:
+            raise GenerationError(f"A backfill cannot help pipeline {plan}\nCorrect that first.")
+        if plan.index and plan.verdict is Verdict.REINDEX:
+            raise GenerationError(f"A backfill cannot help pipeline {plan}\nRun the DAG reindex_{pipeline.name}.")
+        ensure_source(clients, source)
+        if plan.index is None:
+            with clients.session(source) as session:
+                generation = create_generation(clients.elasticsearch, session, pipeline, plan.wanted, live=True)
+        else:
+            generation = apply_in_place(clients, read_generation(clients.elasticsearch, plan.index), plan.wanted)
+        generation = ensure_sink(clients, pipeline, generation, anew=True)
+    return begin(clients, pipeline, generation)
+
+
+def begin(clients: Clients, pipeline: Pipeline, generation: Generation) -> Prepared:
+    """Wait for the start fence of a generation that is fed, and set it up for many writes."""
+    with clients.session_of(pipeline) as session:
+        wait_for_fence(session, generation.meta.fence or "")
+    return Prepared(generation.index, begin_build(clients.elasticsearch, generation))

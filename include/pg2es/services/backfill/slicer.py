@@ -1,0 +1,39 @@
+"""Slices of a chunk, so large that each is about SLICE_BYTES of documents, however large the documents are."""
+
+from collections.abc import Iterator
+
+from pg2es.adapters.postgres import Session, read_relations
+from pg2es.core.backfill import BlockRange
+from pg2es.services.refresh import SLICE_BYTES, Slice
+
+FIRST_SLICE_BLOCKS = 64
+
+
+class Slicer:
+    """Divides a block range into slices of about SLICE_BYTES, learning from each how large the documents are."""
+
+    def __init__(self, session: Session, blocks: BlockRange) -> None:
+        self._session = session
+        self._blocks = blocks
+        self._size = FIRST_SLICE_BLOCKS
+
+    def slices(self) -> Iterator[BlockRange]:
+        """Give half-open slices in order; the last of an open-ended range is open-ended too."""
+        relation, first, end = self._blocks.relation, self._blocks.first, self._blocks.end
+        while True:
+            known_end = self._end_now() if end is None else end
+            until = first + self._size
+            if until >= known_end:
+                yield BlockRange(relation, first, end)
+                return
+            yield BlockRange(relation, first, until)
+            first = until
+
+    def learn(self, read: Slice) -> None:
+        """Aim the next slice at SLICE_BYTES, at most four times the last one."""
+        fitting = self._size * SLICE_BYTES // max(read.bytes, 1)
+        self._size = max(1, min(fitting, self._size * 4))
+
+    def _end_now(self) -> int:
+        blocks = {relation.name: relation.blocks for relation in read_relations(self._session, self._blocks.relation)}
+        return blocks.get(self._blocks.relation, 0)

@@ -1,0 +1,22 @@
+"""Drift: comparing the two sides, and repairing what differs.
+
+    digests ────┐
+                ├──▶ suspects ──▶ what differs behind a barrier ──▶ reconciliation: repairs, reports
+    comparison ─┘
+
+`digests` compares sums, `comparison` every byte; `suspects` judges what looked different. Changes that are on their way
+are no drift.
+"""
+
+from pg2es.services.drift.comparison import compare
+from pg2es.services.drift.csv_file import write_drift_file
+from pg2es.services.drift.digests import compare_digests, list_differing
+from pg2es.services.drift.reconciliation import reconcile
+
+__all__ = [
+    "compare",
+    "compare_digests",
+    "list_differing",
+    "reconcile",
+    "write_drift_file",
+]

@@ -1,0 +1,134 @@
+"""Mending the connectors of a source: make what is missing, change what differs, restart what has failed.
+
+What somebody paused or stopped is left alone, and so is a source that was never deployed. What cannot be mended, a lost
+slot first of all, is reported and hides nothing else.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pg2es.core.config import Pipeline, Source
+from pg2es.core.errors import PermanentError
+from pg2es.core.generations import sink_connector
+from pg2es.core.recovery import Step, Tries, decide, note_running
+from pg2es.core.stream import describe_changes
+from pg2es.services.clients import Clients
+from pg2es.services.generations import Generation, live_generation
+from pg2es.services.locks import locked_source
+from pg2es.services.recovery.stream_checks import check_stream
+from pg2es.services.stream import ensure_sink, ensure_source, is_streamed, kept_generations
+
+log = logging.getLogger(__name__)
+
+TRACE_LINES = 5
+
+
+@dataclass
+class Mended:
+    """What was done, what is worth knowing, and what is wrong; the tries are for the next look."""
+
+    deployed: bool = True
+    done: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    tries: dict[str, Tries] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.problems, *self.done, *self.notes]) or "Nothing to do."
+
+
+def mend(clients: Clients, source: Source, tries: dict[str, Tries], now: float) -> Mended:
+    """Mend the connectors of a source. `tries`: of connectors that were restarted before, as the last look left them.
+
+    Raises TransientError when a server does not answer: nothing can be reported then.
+    """
+    if not is_streamed(clients, source):
+        return Mended(deployed=False, notes=["It is not deployed; the first backfill of a pipeline does that."])
+    with locked_source(clients, source):
+        if not is_streamed(clients, source):
+            return Mended(deployed=False, notes=["It was removed."])
+        look = _Look(clients, tries, now)
+        look.mend(source.connector, lambda: ensure_source(clients, source, mend=True))
+        fed = [look.mend_sinks(pipeline) for pipeline in clients.project.pipelines_of(source)]
+        look.mended.notes += check_stream(clients, source, [generation for generation in fed if generation])
+        return look.mended
+
+
+class _Look:
+    """One look at the connectors."""
+
+    def __init__(self, clients: Clients, tries: dict[str, Tries], now: float) -> None:
+        self._clients = clients
+        self._tries = tries
+        self._now = now
+        self._before = clients.connect.list_statuses()
+        self.mended = Mended()
+
+    def mend_sinks(self, pipeline: Pipeline) -> Generation | None:
+        """Mend the sinks of a pipeline and return its live generation; one without a fence is its backfill's."""
+        try:
+            live = live_generation(self._clients.elasticsearch, pipeline)
+            all_kept = kept_generations(self._clients, pipeline, live)
+        except PermanentError as error:
+            self.mended.problems.append(str(error))
+            return None
+        if live and live.meta.fence:
+            self.mend(sink_connector(live.index), lambda: ensure_sink(self._clients, pipeline, live, mend=True))
+        for kept in all_kept:
+            self.mend(
+                sink_connector(kept.index),
+                lambda kept=kept: ensure_sink(self._clients, pipeline, kept, mend=True),  # type: ignore[misc]
+                needed=False,
+            )
+        return live
+
+    def mend(self, name: str, ensure: Callable[[], object], *, needed: bool = True) -> None:
+        """Mend one connector; that one that is not `needed` cannot be mended harms nobody."""
+        found = self._before.get(name)
+        if found and found[0].state in ("PAUSED", "STOPPED"):
+            self.mended.notes.append(f"{name} is {found[0].state} on purpose, so it stays.")
+            return
+        try:
+            ensure()
+        except PermanentError as error:
+            (self.mended.problems if needed else self.mended.notes).append(str(error))
+            self._keep(name, self._tries.get(name))
+            return
+        self._report_what_changed(name)
+        status = self._clients.connect.status(name)
+        if status and status.failed:
+            self._restart(name)
+        elif status and status.running and name in self._tries:
+            self._keep(name, note_running(self._tries[name], self._now))
+        else:
+            self._keep(name, self._tries.get(name))
+
+    def _report_what_changed(self, name: str) -> None:
+        if name not in self._before:
+            self.mended.done.append(f"Made {name}.")
+        elif changes := describe_changes(self._before[name][1], self._clients.connect.config(name) or {}):
+            self.mended.done.append(f"Changed {name}: {'; '.join(changes)}")
+
+    def _restart(self, name: str) -> None:
+        settings = self._clients.project.platform.connect
+        pause_s, most = (settings.mend_every_min or 0) * 60, settings.max_restarts
+        step, tries = decide(self._tries.get(name, Tries()), self._now, pause_s=pause_s, most=most)
+        self._keep(name, tries)
+        if step is Step.RESTART:
+            self._clients.connect.restart(name)
+            self.mended.done.append(f"Restarted what has failed of {name}, try {tries.count} of {most}.")
+        elif step is Step.WAIT:
+            due = datetime.fromtimestamp(tries.next_at(pause_s), UTC)
+            self.mended.notes.append(f"{name} has failed; its next restart is due at {due:%H:%M:%S} UTC.")
+        else:
+            trace = "\n".join(self._clients.connect.first_lines(name, TRACE_LINES))
+            self.mended.problems.append(
+                f"Gave up on {name}: it failed again after {tries.count} restarts. Correct the cause, then run the DAG "
+                f"connectors with action restart.\n{trace}"
+            )
+
+    def _keep(self, name: str, tries: Tries | None) -> None:
+        if tries and tries.count:
+            self.mended.tries[name] = tries

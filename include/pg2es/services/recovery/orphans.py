@@ -1,0 +1,94 @@
+"""What killed runs and removed files leave: generations, sinks, scratch indices, slots, publications."""
+
+import logging
+from dataclasses import dataclass
+
+from pg2es.adapters.elasticsearch import indices
+from pg2es.adapters.postgres import translate_errors
+from pg2es.core.config import Pipeline, Source
+from pg2es.core.generations import is_scratch_of, is_sink_of, sink_connector
+from pg2es.core.sql import catalog
+from pg2es.services.clients import Clients
+from pg2es.services.generations import list_generations
+from pg2es.services.locks import locked_source
+from pg2es.services.stream import drop_publication, remove_connector, remove_generation
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """Indices and connectors of a pipeline that nothing uses, unless a reindex runs right now."""
+
+    generations: tuple[str, ...]
+    sinks: tuple[str, ...]
+    scratch: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.generations + self.sinks + self.scratch
+
+
+def find_orphans(clients: Clients, pipeline: Pipeline) -> Orphans:
+    """Return what is neither live nor kept for a rollback."""
+    client, alias = clients.elasticsearch, pipeline.alias
+    live = None if indices.is_index(client, alias) else indices.live_generation(client, alias)
+    numbered = set(indices.list_generations(client, alias).values())
+    kept = {g.index for g in list_generations(client, pipeline) if g.meta.keep_until}
+    return Orphans(
+        generations=tuple(sorted(numbered - kept - {live})),
+        sinks=tuple(
+            name
+            for name in sorted(clients.connect.list_connectors())
+            if is_sink_of(alias, name) and name not in {sink_connector(index) for index in numbered}
+        ),
+        scratch=tuple(index for index in indices.list_indices(client, alias) if is_scratch_of(alias, index)),
+    )
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Slots and publications of pg2es in a source's database that no file names; a slot keeps WAL until it goes."""
+
+    slots: tuple[str, ...]
+    publications: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.slots + self.publications
+
+
+def find_leftovers(clients: Clients, source: Source) -> Leftovers:
+    """Return what nobody reads and no source file names."""
+    sources = clients.project.sources.values()
+    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
+        slots = session.execute(catalog.LEFTOVER_SLOTS, [[one.slot for one in sources]]).fetchall()
+        publications = session.execute(catalog.LEFTOVER_PUBLICATIONS, [[one.publication for one in sources]]).fetchall()
+    return Leftovers(tuple(name for (name,) in slots), tuple(name for (name,) in publications))
+
+
+def remove_leftovers(clients: Clients, source: Source, leftovers: Leftovers) -> None:
+    """Remove them; a slot that somebody reads meanwhile stays."""
+    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
+        for name in leftovers.slots:
+            log.info("Removing slot %s", name)
+            session.execute(catalog.DROP_SLOT, [name])
+        for name in leftovers.publications:
+            log.info("Removing publication %s", name)
+            drop_publication(session, name)
+
+
+def remove_orphans(clients: Clients, pipeline: Pipeline) -> Orphans:
+    """Remove and return them. Not while a reindex of the pipeline runs: its new generation looks like one."""
+    with locked_source(clients, clients.project.source_of(pipeline)):
+        orphans = find_orphans(clients, pipeline)
+        for index in orphans.generations:
+            remove_generation(clients, index)
+        for name in orphans.sinks:
+            log.info("Removing connector %s", name)
+            remove_connector(clients, name)
+        for index in orphans.scratch:
+            indices.remove_index(clients.elasticsearch, index)
+        return orphans

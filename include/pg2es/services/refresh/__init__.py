@@ -1,0 +1,23 @@
+"""refresh(roots): the one way in which a document is written. Its version precedes its read.
+
+`refresher` takes the version, reads, and writes until each document is acknowledged: every batch writer calls it. `ids`
+leads from document ids back to keys; `topic` has the sinks refresh roots by way of a refresh topic.
+"""
+
+from pg2es.services.refresh.ids import parse_ids
+from pg2es.services.refresh.refresher import DEADLINE_S, IN_FLIGHT, SLICE_BYTES, Body, Refresher, Slice, Target
+from pg2es.services.refresh.topic import request_all, request_keys, scheduler
+
+__all__ = [
+    "DEADLINE_S",
+    "IN_FLIGHT",
+    "SLICE_BYTES",
+    "Body",
+    "Refresher",
+    "Slice",
+    "Target",
+    "parse_ids",
+    "request_all",
+    "request_keys",
+    "scheduler",
+]

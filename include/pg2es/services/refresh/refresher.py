@@ -1,0 +1,316 @@
+"""refresh(roots) in batches: read documents at a version, write them, and again until each is acknowledged.
+
+    BEGIN ── version V ── COPY documents ── flush ── COMMIT ──▶ _bulk, _bulk, …  (several in flight)
+                ▲                                                   │
+                └────────── not acknowledged: a new version ◀───────┘
+
+A range is read in slices of a few MiB, each with a version of its own, so memory is the same for any range, and nothing
+is written before the transaction that read it has committed (refresh protocol, steps 2 to 5).
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import orjson
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from pg2es.adapters.elasticsearch import BulkOutcome, Client, Rejection, send_bulk
+from pg2es.adapters.postgres import (
+    Session,
+    fetch_one,
+    read_identity,
+    translate_errors,
+    translate_sql_errors,
+)
+from pg2es.core.backfill import BlockRange
+from pg2es.core.batches import in_batches
+from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch
+from pg2es.core.generations import Meta
+from pg2es.core.redaction import redact_reason
+from pg2es.core.refresh import Key, Pace
+from pg2es.core.sql import DocumentSql, protocol
+from pg2es.services.refresh.ids import parse_id, parse_ids
+
+log = logging.getLogger(__name__)
+
+SLICE_BYTES = 8 * 1024 * 1024
+"""What a slice aims at; so much of each range is in memory, times the slices that wait."""
+
+BULK_BYTES = 2 * 1024 * 1024
+SLICES_WRITTEN = 2
+"""Slices that are being written while the next one is read: enough that Elasticsearch never waits for PostgreSQL."""
+
+IN_FLIGHT = 3
+"""Bulk requests on their way at the same time."""
+
+DEADLINE_S = 600
+"""D of the refresh protocol (rule 6): an older version is not sent any more."""
+
+PATIENCE_S = 300
+"""How long one process keeps trying before it leaves the retry to its caller."""
+
+KEYS_AT_ONCE = 500
+
+MAX_ID_BYTES = 512
+"""Of Elasticsearch: it refuses a whole request for one longer id."""
+
+_COPY_HEADER_BYTES = 19
+_COPY_ROW_PREFIX_BYTES = 6  # number of columns, length of the only one
+_COPY_TRAILER = b"\xff\xff"
+
+
+@dataclass(frozen=True)
+class Body:
+    """Lines of one bulk request."""
+
+    lines: bytes
+    items: int
+
+
+@dataclass
+class Slice:
+    """Documents read at one version: ready to send until the deadline."""
+
+    deadline: float
+    bodies: list[Body] = field(default_factory=list)
+    refused: list[Rejection] = field(default_factory=list)
+    deleted: list[Key] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One generation, and the documents that belong into it."""
+
+    index: str
+    meta: Meta
+    sql: DocumentSql
+
+
+@dataclass
+class CopyResult:
+    """What a copy did."""
+
+    rows: int = 0
+    bytes: int = 0
+    outcome: BulkOutcome = field(default_factory=BulkOutcome)
+
+
+class Refresher:
+    """Refreshes roots of one generation through one session.
+
+    `schedule` has roots without a document refreshed a second time (rule 7); a copy, which deletes nothing, needs none.
+    Raises IdentityMismatch when the session's database is not the generation's (rule 12).
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        client: Client,
+        target: Target,
+        schedule: Callable[[Sequence[Key]], None] | None = None,
+    ) -> None:
+        self._schedule = schedule
+        self._session = session
+        self._client = client
+        self._target = target
+        self._flush = protocol.flush(session.info.server_version)
+        found = read_identity(session)
+        if found != target.meta.identity:
+            raise IdentityMismatch(target.index, str(target.meta.identity), str(found))
+
+    def copy(self, slices: Iterator[BlockRange], on_slice: Callable[[Slice], None]) -> CopyResult:
+        """Refresh the rows of block ranges. `on_slice` learns how large each one was.
+
+        Raises ElasticsearchUnavailable when a slice was not acknowledged within PATIENCE_S, DocumentSqlError, or
+        PostgresUnavailable; whatever was written by then is right and stays.
+        """
+        result, pace = CopyResult(), Pace(SLICES_WRITTEN)
+        waiting: deque[tuple[BlockRange, Slice, list[Future[BulkOutcome]]]] = deque()
+        with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="bulk") as writers:
+
+            def settle_oldest() -> None:
+                blocks, read, futures = waiting.popleft()
+                outcome = self._settle(blocks, read, futures, pace)
+                result.rows += read.rows
+                result.bytes += read.bytes
+                result.outcome.add(outcome)
+
+            for blocks in slices:
+                if pace.pause_s:
+                    log.info("Elasticsearch is behind: the next slice is read in %.1f s", pace.pause_s)
+                    time.sleep(pace.pause_s)
+                read = self.read_blocks(blocks)
+                on_slice(read)
+                waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
+                while len(waiting) > pace.waiting:
+                    settle_oldest()
+            while waiting:
+                settle_oldest()
+        return result
+
+    def refresh_keys(self, keys: Sequence[tuple[str, ...]]) -> BulkOutcome:
+        """Refresh these roots, each key given as texts in key order; a root without a document is deleted."""
+        total = BulkOutcome()
+        for part in in_batches(keys, KEYS_AT_ONCE):
+            total.add(self._until_acknowledged(lambda part=part: self._read_keys(part)))  # type: ignore[misc]
+        return total
+
+    def refresh_ids(self, ids: Sequence[str]) -> BulkOutcome:
+        """Refresh the roots of these documents; one whose id is no key is deleted, as no row can have it."""
+        total = BulkOutcome()
+        for part in in_batches(ids, KEYS_AT_ONCE):
+            with translate_errors(f"Pipeline {self._target.sql.pipeline.name}"):
+                found = parse_ids(self._session, self._target.sql, part)
+            total.add(self.refresh_keys(list(found.keys.values())))
+            if found.foreign:
+                total.add(self._until_acknowledged(lambda foreign=found.foreign: self._read_foreign(foreign)))  # type: ignore[misc]
+        return total
+
+    def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]], pace: Pace) -> BulkOutcome:
+        """Wait for the requests of a slice; read and write it again, with a new version, as long as one failed."""
+        try:
+            outcome = self._gather(read, [future.result() for future in futures])
+            pace.went_well()
+            return outcome
+        except ElasticsearchUnavailable as error:
+            pace.slow_down()
+            log.warning("Blocks %s will be read again: %s", blocks, error)
+            return self._until_acknowledged(lambda: self.read_blocks(blocks))
+
+    def _until_acknowledged(self, read: Callable[[], Slice]) -> BulkOutcome:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(ElasticsearchUnavailable),
+            wait=wait_exponential_jitter(multiplier=0.5, max=30),
+            stop=stop_after_delay(PATIENCE_S),
+            before_sleep=_log_pause,
+            reraise=True,
+        ):
+            with attempt:
+                found = read()
+                # Before the delete: whoever is killed after it leaves nothing behind that nobody looks at again.
+                if found.deleted and self._schedule:
+                    self._schedule(found.deleted)
+                return self._gather(found, [self._send(found, body) for body in found.bodies])
+        raise AssertionError  # pragma: no cover - Retrying returns or raises
+
+    def _send(self, read: Slice, body: Body) -> BulkOutcome:
+        if time.monotonic() > read.deadline:
+            raise ElasticsearchUnavailable(f"{self._target.index}: documents waited too long to be sent (rule 6)")
+        return send_bulk(self._client, self._target.index, body.lines, body.items)
+
+    def _gather(self, read: Slice, outcomes: list[BulkOutcome]) -> BulkOutcome:
+        total = BulkOutcome()
+        for outcome in outcomes:
+            total.add(outcome)
+        redact = self._target.sql.pipeline.redact
+        reasons = [replace(rejection, reason=redact_reason(rejection.reason, redact)) for rejection in total.rejected]
+        total.rejected = read.refused + reasons
+        if total.again:
+            raise ElasticsearchUnavailable(
+                f"Elasticsearch did not take {len(total.again)} documents of {self._target.index}: {total.again[0]}"
+            )
+        return total
+
+    def read_blocks(self, blocks: BlockRange) -> Slice:
+        """Return the documents of a block range at a new version, ready to send."""
+        return self._read(lambda version: self._copied_rows(self._target.sql.copy_blocks(blocks, version)))
+
+    def _read_keys(self, keys: Sequence[tuple[str, ...]]) -> Slice:
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        deleted: list[Key] = []
+
+        def rows(version: int) -> Iterator[bytes]:
+            for identifier, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
+                if source is not None:
+                    yield f"{action}\n{source}\n".encode()
+                else:
+                    deleted.extend(key for key in [parse_id(identifier, len(columns))] if key)
+                    yield f"{action}\n".encode()
+
+        found = self._read(rows)
+        found.deleted = deleted
+        return found
+
+    def _read_foreign(self, ids: Sequence[str]) -> Slice:
+        def rows(version: int) -> Iterator[bytes]:
+            for identifier in ids:
+                delete = {"delete": {"_id": identifier, "version": version, "version_type": "external"}}
+                yield orjson.dumps(delete) + b"\n"
+
+        return self._read(rows)
+
+    def _read(self, rows_at: Callable[[int], Iterator[bytes]]) -> Slice:
+        """Steps 2 to 4: the version, then the read, then the flush, in one transaction."""
+        pipeline = self._target.sql.pipeline
+        found = Slice(deadline=time.monotonic() + DEADLINE_S)
+        with translate_sql_errors(pipeline.name), self._session.transaction():
+            lsn = int(fetch_one(self._session, protocol.VERSION)[0])
+            _fill(found, rows_at((self._target.meta.epoch << 56) | lsn), pipeline.max_document_bytes)
+            self._session.execute(self._flush)
+        return found
+
+    def _copied_rows(self, statement: str) -> Iterator[bytes]:
+        """Bytes of each row of a binary COPY with one column; PostgreSQL sends one message for each row."""
+        with self._session.cursor().copy(statement) as copy:
+            skip = _COPY_HEADER_BYTES
+            for message in copy:
+                if len(message) - skip > len(_COPY_TRAILER):
+                    yield bytes(message[skip + _COPY_ROW_PREFIX_BYTES :])
+                skip = 0
+
+
+def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
+    """Divide the rows, each one item's lines, into bodies."""
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        found.rows += 1
+        # An id that is too long makes a long first line; the others need no closer look.
+        if len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES:
+            operation, identifier = _action_of(row)
+            too_long = len(identifier.encode()) > MAX_ID_BYTES
+            if too_long and operation == "delete":
+                continue  # done: Elasticsearch holds no document of that id
+            if refusal := _find_refusal(identifier, len(row), max_document_bytes, too_long=too_long):
+                found.refused.append(refusal)
+                continue
+        lines.append(row)
+        size += len(row)
+        if size >= BULK_BYTES:
+            found.bodies.append(Body(b"".join(lines), len(lines)))
+            found.bytes += size
+            lines, size = [], 0
+    if lines:
+        found.bodies.append(Body(b"".join(lines), len(lines)))
+        found.bytes += size
+
+
+def _action_of(row: bytes) -> tuple[str, str]:
+    """Return operation and document id."""
+    ((operation, action),) = orjson.loads(row[: row.index(b"\n")]).items()
+    return operation, action["_id"]
+
+
+def _find_refusal(identifier: str, size: int, limit: int, *, too_long: bool) -> Rejection | None:
+    """Return why a document cannot be sent, None when it can."""
+    if too_long:
+        reason = (
+            f"the document id has {len(identifier.encode()):,} bytes, Elasticsearch takes {MAX_ID_BYTES}; "
+            f"choose another `key`"
+        )
+        return Rejection(identifier, "id_too_long", reason)
+    if size > limit:
+        reason = f"{size:,} bytes, the limit is max_document_bytes = {limit:,}"
+        return Rejection(identifier, "document_too_large", reason)
+    return None
+
+
+def _log_pause(state: RetryCallState) -> None:
+    if state.outcome and state.next_action:
+        log.warning("Trying again in %.1f s: %s", state.next_action.sleep, state.outcome.exception())

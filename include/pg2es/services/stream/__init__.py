@@ -1,0 +1,47 @@
+"""The stream: source, slot, topics and sinks as the files say, their positions, and waiting for them.
+
+    deployment ──▶ source ──▶ replication, topics     publication and slot; topics
+             └───▶ sink ────▶ fence                   nobody writes before what the stream may have missed is visible
+    source, sink ─▶ connector, positions              how one starts and stops; where it begins and goes on
+    barrier                                           everything committed before now is searchable
+    steering                                          pause, stop, resume, restart
+
+`ensure_source` and `ensure_sink` read what is wanted once, compare it with what is there, and act; they may be run at
+any time. Here belongs what makes a stream be there and be at the right place. What mends or renews one is `recovery`.
+"""
+
+from pg2es.services.stream.barrier import SinkProgress, count_lag, is_in_kafka, pass_barrier, write_marker
+from pg2es.services.stream.connector import remove_connector, stop_connector
+from pg2es.services.stream.deployment import deploy, kept_generations, remove_source
+from pg2es.services.stream.fence import wait_for_fence
+from pg2es.services.stream.positions import is_streamed
+from pg2es.services.stream.replication import drop_publication
+from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_sink
+from pg2es.services.stream.source import ensure_source, renew_source
+from pg2es.services.stream.steering import find_connectors, remove_sinks, steer
+from pg2es.services.stream.topics import RETENTION_MS
+
+__all__ = [
+    "RETENTION_MS",
+    "SinkProgress",
+    "count_lag",
+    "deploy",
+    "drop_publication",
+    "ensure_sink",
+    "ensure_source",
+    "find_connectors",
+    "is_in_kafka",
+    "is_streamed",
+    "kept_generations",
+    "pass_barrier",
+    "remove_connector",
+    "remove_generation",
+    "remove_sinks",
+    "remove_source",
+    "renew_sink",
+    "renew_source",
+    "steer",
+    "stop_connector",
+    "wait_for_fence",
+    "write_marker",
+]

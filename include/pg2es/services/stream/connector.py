@@ -1,0 +1,107 @@
+"""One connector of Kafka Connect, whichever: made, changed, started, stopped and removed; each step is waited for."""
+
+import logging
+
+from pg2es.core.errors import ConnectorError, ConnectUnavailable
+from pg2es.core.stream import Config, describe_changes
+from pg2es.services.clients import Clients
+from pg2es.services.waiting import wait_for
+
+log = logging.getLogger(__name__)
+
+RUNNING_TIMEOUT_S = 120
+
+
+def create_stopped(clients: Clients, name: str, config: Config) -> None:
+    """Make a connector that has not begun, so that its positions can be seen and set."""
+    clients.connect.validate(name, config)
+    clients.connect.create(name, config, initial_state="STOPPED")
+    wait_for_state(clients, name, "STOPPED")
+
+
+def ensure_stopped(clients: Clients, name: str, config: Config) -> None:
+    """Stop a connector, or make it, where it is gone, so that it has not begun."""
+    if clients.connect.config(name) is None:
+        create_stopped(clients, name, config)
+    else:
+        stop_connector(clients, name)
+
+
+def is_stopped(clients: Clients, name: str) -> bool:
+    """Return whether a connector is stopped."""
+    status = clients.connect.status(name)
+    return status is not None and status.state == "STOPPED"
+
+
+def start_connector(clients: Clients, name: str, config: Config, *, mend: bool, begins: bool) -> None:
+    """Give a connector its configuration and start it; one that `begins` was stopped, or made, by ourselves.
+
+    `mend`: what has failed, was paused or was stopped is left to the caller.
+    """
+    if changes := describe_changes(clients.connect.config(name) or {}, config):
+        clients.connect.validate(name, config)
+        log.info("Changing connector %s:\n%s", name, "\n".join(changes))
+        # Tasks of the old configuration end first: nothing that follows may count on what they still send.
+        stop_connector(clients, name)
+        clients.connect.update(name, config)
+    status = clients.connect.status(name)
+    if changes or begins or (not mend and status and status.state in ("STOPPED", "PAUSED")):
+        clients.connect.resume(name)
+    elif status and status.failed:
+        if mend:
+            return
+        clients.connect.restart(name)
+    wait_until_running(clients, name)
+
+
+def stop_connector(clients: Clients, name: str) -> None:
+    """Stop a connector and wait until its tasks have ended."""
+    clients.connect.stop(name)
+    wait_for_state(clients, name, "STOPPED")
+
+
+def remove_connector(clients: Clients, name: str) -> None:
+    """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
+    stop_connector(clients, name)
+    clients.connect.reset_offsets(name)
+    clients.connect.remove(name)
+    wait_for(
+        lambda: clients.connect.config(name) is None,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not gone after {RUNNING_TIMEOUT_S} s."),
+    )
+
+
+def wait_for_state(clients: Clients, name: str, state: str) -> None:
+    """Wait until a connector is in a state in which no task of it runs.
+
+    A task that ended after its connector was deleted leaves its last word, UNASSIGNED, to the next one of that name.
+    """
+
+    def reached() -> bool:
+        status = clients.connect.status(name)
+        return status is not None and status.state == state and {*status.tasks} <= {"UNASSIGNED", "DESTROYED"}
+
+    wait_for(
+        reached,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(f"Connector {name} is not {state} after {RUNNING_TIMEOUT_S} s."),
+    )
+
+
+def wait_until_running(clients: Clients, name: str) -> None:
+    """Wait until a connector and its tasks run; ConnectorError with the cause when one fails."""
+
+    def running() -> bool:
+        status = clients.connect.status(name)
+        if status and status.failed:
+            raise ConnectorError(f"Connector {name} has failed: {'; '.join(status.trace)}")
+        return status is not None and status.running
+
+    wait_for(
+        running,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(
+            f"Connector {name} does not run after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
+        ),
+    )

@@ -1,0 +1,123 @@
+"""The source of a stream: publication, topics, slot and the Debezium connector, as files and generations ask for.
+
+    wanted: tables, configuration ──▶ publication ──▶ topics ──▶ slot ──▶ connector ──▶ its position ──▶ it runs
+
+Order matters: Debezium needs the publication at the slot's position, and its connector needs the slot.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pg2es.adapters.postgres import Session, read_identity
+from pg2es.core.config import Pipeline, Source
+from pg2es.core.errors import CatalogError, ConnectorError
+from pg2es.core.stream import Config, captured_tables, masked, source_config
+from pg2es.services.clients import Clients
+from pg2es.services.generations import list_generations, live_generation
+from pg2es.services.locks import locked_source
+from pg2es.services.stream import positions
+from pg2es.services.stream.connector import create_stopped, ensure_stopped, is_stopped, start_connector
+from pg2es.services.stream.replication import create_slot, drop_slot, ensure_publication, ensure_slot, find_unpublished
+from pg2es.services.stream.topics import ensure_topics
+from pg2es.services.tables import PipelineTables, read_tables
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked of a source: the tables that it captures, and its connector's configuration."""
+
+    tables: list[str]
+    config: Config
+
+
+def ensure_source(clients: Clients, source: Source, *, mend: bool = False) -> None:
+    """Bring publication, slot, topics and the Debezium connector of a source to what the files say, and start it.
+
+    `mend`: what has failed or was stopped is left to the caller; only what is missing or changes is started. Raises
+    ConnectorError when Connect refuses the configuration or the connector fails, SlotLost when changes are lost to the
+    stream: only a recovery brings them.
+    """
+    name = source.connector
+    with locked_source(clients, source):
+        with clients.session(source) as session:
+            wanted = _read_wanted(clients, session, source)
+            _publish(clients, session, source, wanted.tables)
+            slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
+        begins = clients.connect.config(name) is None
+        if begins:
+            log.info("Creating connector %s: %s", name, masked(wanted.config))
+            create_stopped(clients, name, wanted.config)
+        if not slot.created:
+            positions.check_source_position(clients, source, slot)
+        if is_stopped(clients, name):
+            positions.begin_source(clients, source, slot)
+        start_connector(clients, name, wanted.config, mend=mend, begins=begins)
+
+
+def renew_source(clients: Clients, source: Source) -> None:
+    """Let the stream of a source begin now: a new slot, and its connector, which stays stopped, at the new position.
+
+    What changed before is lost to the stream.
+    """
+    with locked_source(clients, source):
+        with clients.session(source) as session:
+            wanted = _read_wanted(clients, session, source)
+            _publish(clients, session, source, wanted.tables)
+            ensure_stopped(clients, source.connector, wanted.config)
+            drop_slot(session, source)
+            slot = create_slot(session, source)
+        positions.begin_source(clients, source, slot)
+
+
+def _read_wanted(clients: Clients, session: Session, source: Source) -> _Wanted:
+    """Return what the pipelines of a source ask for, and the generations that exist: they are fed, too."""
+    pipelines = clients.project.pipelines_of(source)
+    if not pipelines:
+        raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
+    read_identity(session)
+    tables = [read_tables(session, pipeline) for pipeline in pipelines]
+    tables += _tables_of_generations(clients, session, pipelines)
+    captured = captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
+    access = clients.postgres(source)
+    resolved = {
+        "host": access.host,
+        "port": str(access.port),
+        "database": access.database,
+        "user": access.user,
+        "sslmode": access.sslmode,
+    }
+    return _Wanted([entry.table.name for entry in captured], source_config(source, captured, resolved))
+
+
+def _tables_of_generations(clients: Clients, session: Session, pipelines: list[Pipeline]) -> list[PipelineTables]:
+    """Return what the generations that exist were made from, as far as it is still there."""
+    found = []
+    for pipeline in pipelines:
+        for generation in list_generations(clients.elasticsearch, pipeline):
+            try:
+                tables = read_tables(session, generation.made_from(pipeline))
+                captured_tables([(tables.pipeline, tables.sql, tables.related)])
+            except CatalogError as error:
+                log.warning("Generation %s can no longer be fed: %s", generation.index, error)
+            else:
+                found.append(tables)
+    return found
+
+
+def _publish(clients: Clients, session: Session, source: Source, tables: list[str]) -> None:
+    """See to it that publication and topics are there for these tables.
+
+    A table that a generation is fed from and the publication lacked leaves a gap in that generation, which is written
+    down before the table is added: nobody would know any more.
+    """
+    missing = find_unpublished(session, source, tables)
+    for pipeline in clients.project.pipelines_of(source) if missing else []:
+        live = live_generation(clients.elasticsearch, pipeline)
+        if live and live.meta.fence and {*missing} & {*live.made_from(pipeline).tables}:
+            log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, live.index)
+            live.remember(clients.elasticsearch, gap=datetime.now(UTC))
+    ensure_publication(session, source, tables)
+    ensure_topics(clients, source, tables)

@@ -1,0 +1,50 @@
+"""Pausing, stopping, resuming and restarting the connectors of a source, or the sinks of one of its pipelines."""
+
+from collections.abc import Callable
+
+from pg2es.core.config import Pipeline, Source
+from pg2es.core.errors import ConnectorError
+from pg2es.core.generations import is_sink_of
+from pg2es.core.stream import Steering
+from pg2es.services.clients import Clients
+from pg2es.services.locks import locked_source
+from pg2es.services.stream.connector import remove_connector
+
+
+def find_connectors(clients: Clients, source: Source, pipeline: Pipeline | None) -> list[str]:
+    """Return the connectors that are there: the source's and all sinks of its pipelines, or the sinks of one."""
+    if pipeline and pipeline.source != source.name:
+        raise ConnectorError(f"Pipeline {pipeline.name} reads source {pipeline.source}, not {source.name}.")
+    pipelines = [pipeline] if pipeline else clients.project.pipelines_of(source)
+    names = sorted(clients.connect.list_connectors())
+    own = [] if pipeline else [name for name in names if name == source.connector]
+    return own + [name for name in names if any(is_sink_of(one.alias, name) for one in pipelines)]
+
+
+def steer(clients: Clients, source: Source, pipeline: Pipeline | None, steering: Steering) -> list[str]:
+    """Steer the connectors of a source, or the sinks of one pipeline, and return their names."""
+    connect = clients.connect
+    acts: dict[Steering, Callable[[str], None]] = {
+        Steering.PAUSE: connect.pause,
+        Steering.STOP: connect.stop,
+        Steering.RESUME: connect.resume,
+        Steering.RESTART: lambda name: connect.restart(name, only_failed=False),
+    }
+    return _each(clients, source, pipeline, acts[steering])
+
+
+def remove_sinks(clients: Clients, source: Source, pipeline: Pipeline) -> list[str]:
+    """Remove the sinks of a pipeline with their positions; its indices stay, and get no more changes."""
+    return _each(clients, source, pipeline, lambda name: remove_connector(clients, name))
+
+
+def _each(clients: Clients, source: Source, pipeline: Pipeline | None, act: Callable[[str], None]) -> list[str]:
+    """Act on each connector and return their names; ConnectorError when there is none."""
+    with locked_source(clients, source):
+        names = find_connectors(clients, source, pipeline)
+        if not names:
+            about = f"pipeline {pipeline.name}" if pipeline else f"source {source.name}"
+            raise ConnectorError(f"There is no connector of {about}; deploy it with the DAG connectors.")
+        for name in names:
+            act(name)
+        return names
