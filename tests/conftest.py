@@ -11,7 +11,7 @@ from hypothesis import settings
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.core.errors import Pg2esError
 from stack.config import load_config
-from stack.launcher import Stack, State
+from stack.launcher import Stack, State, read_tail
 from tests import lanes
 from tests.durations import Durations
 from tests.support import (
@@ -36,6 +36,9 @@ SLOWEST = (
     "test_monitor",
 )
 """Modules that take longest: they come first, so that no lane ends with one while the other has nothing to do."""
+
+LAST_WORDS = 20
+"""Lines of a dead server's log that are shown."""
 
 NEEDED = {"postgres", "kafka", "connect-1", "connect-2", "elasticsearch"}
 
@@ -68,10 +71,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def describe_servers() -> Iterator[str]:
-    """Give a line for each server of the stack, and each connector."""
+    """Give a line for each server of the stack, and each connector; of a server that died, also its last words."""
     config = load_config()
-    for service in Stack(config).status():
+    stack = Stack(config)
+    for service in stack.status():
         yield f"{service.name} {service.state}"
+        if service.state is State.DEAD:
+            yield from (f"    {line}" for line in read_tail(stack.find(service.name), LAST_WORDS))
     urls, user, password = (config.environment()[f"PG2ES_CONNECT_{name}"] for name in ("URLS", "USER", "PASSWORD"))
     cluster = ConnectCluster(tuple(urls.split(",")), user, password, timeout_s=5)
     try:

@@ -47,7 +47,7 @@ class Watcher(ABC):
     def check(self) -> None:
         """Fail if anything was wrong, or nobody looked."""
         assert self.looks > 0
-        assert self.findings == []
+        assert self.findings == [], "\n".join(self.findings)  # pytest rewrites no assert of this module
 
     @abstractmethod
     def look(self) -> Iterator[str]:
