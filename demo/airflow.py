@@ -99,11 +99,15 @@ class Airflow:
 
     def unpause(self, dag_id: str) -> None:
         """Let the runs of a DAG begin, those of its schedule, too."""
-        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+        self._set_paused(dag_id, paused=False)
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
         """Start a run with these Params, as a user would: a DAG that was paused goes on."""
         self.unpause(dag_id)
+        return self.create_run(dag_id, conf)
+
+    def create_run(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
+        """Create a run with these Params; it begins once the DAG is not paused."""
         run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}})
         return Run(dag_id, run["dag_run_id"])
 
@@ -157,7 +161,11 @@ class Airflow:
         return f"task {task}{others}: {_last_error(content)}"
 
     def end_active_runs(self, dag_id: str) -> int:
-        """Mark the runs of a DAG that are not over as failed, which ends their tasks; return how many there were."""
+        """Mark the runs of a DAG that are not over as failed, which ends their tasks; return how many there were.
+
+        The DAG is paused by it: the scheduler leaves the runs of a paused DAG alone, and may die of a deadlock.
+        """
+        self._set_paused(dag_id, paused=True)
         params = {"state": [RunState.QUEUED.value, RunState.RUNNING.value], "limit": _PAGE}
         runs = self._call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
         for run in runs:
@@ -167,6 +175,9 @@ class Airflow:
     def delete_dag(self, dag_id: str) -> None:
         """Remove what Airflow remembers of a DAG; it is made anew as long as its file is there."""
         self._call("DELETE", f"/dags/{dag_id}", missing_ok=True)
+
+    def _set_paused(self, dag_id: str, *, paused: bool) -> None:
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
     def _page(self, run: Run) -> str:
         return f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
