@@ -80,23 +80,26 @@ def add_books(folder: ProjectFolder, database: Database, compare: Compare) -> Co
 @contextmanager
 def keep_changing(database: Database) -> Iterator[None]:
     """Change, delete and insert books, of the first thirty and the last twenty, all the time."""
-    stop = Event()
+    stop, changing = Event(), Event()
+    done = 0
 
-    def write() -> int:
-        done = 0
+    def write() -> None:
+        nonlocal done
         with connect(database.name) as session:
-            while not stop.is_set():
+            while not stop.wait(0.01):
                 done += 1
-                stop.wait(0.01)
                 session.execute("UPDATE public.books SET title = %s WHERE id = %s", [f"edition {done}", done % 30 + 1])
                 session.execute("DELETE FROM public.books WHERE id = %s", [ROWS - done % 20])
                 session.execute("INSERT INTO public.books VALUES (%s, 'again', 1)", [ROWS - done % 20])
-        return done
+                changing.set()
 
     with ThreadPoolExecutor() as pool:
         writing = pool.submit(write)
         try:
+            assert changing.wait(timeout=60)
+            before = done
             yield
+            assert done > before, "nothing changed meanwhile"
         finally:
             stop.set()
-        assert writing.result() > 100
+        writing.result()
