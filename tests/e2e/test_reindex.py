@@ -106,7 +106,11 @@ def test_an_index_that_has_the_name_of_the_alias(ground: Ground) -> None:
         assert ground.generations(name) == []
         assert ground.sinks(name) == []
         ground.reindex(name, take_over_index=True)
-    searcher.check()
+    # The old index goes in the moment of the swap: of a search that it was just answering, Elasticsearch says 503.
+    cut_off = [found for found in searcher.findings if "ApiError(503, 'search_phase_execution_exception'" in found]
+    assert searcher.looks > 0
+    assert len(cut_off) <= 1
+    assert searcher.findings == cut_off
     assert ground.live(name).index == f"{name}-000001"
     ground.check_equal(name)
 
