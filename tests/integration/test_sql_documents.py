@@ -11,7 +11,7 @@ from pg2es.core.backfill import BlockRange, plan_chunks
 from pg2es.core.config import Pipeline
 from pg2es.core.drift import is_intact
 from pg2es.core.drift.digest import digest
-from pg2es.core.sql import BUCKETS, DocumentSql, roots_by_sql
+from pg2es.core.sql import BUCKETS, DocumentSql, route_sql
 from pg2es.core.table import key_of
 from tests.support import Database, ProjectFolder
 
@@ -328,7 +328,8 @@ class TestRoots:
                 }
             ],
         )
-        key = key_of(read_table(session, "public.orders"), None)
-        statement = roots_by_sql(pipeline.related[0], read_table(session, "public.customers"), key)
+        root = read_table(session, "public.orders")
+        statement = route_sql(pipeline.related[0], read_table(session, "public.customers"), root, key_of(root, None))
+        assert statement
         assert sorted(session.execute(statement, [["10", "10", None, "99"]]).fetchall()) == [("1",), ("2",)]
         assert session.execute(statement, [[]]).fetchall() == []

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance
 from pg2es.core.config.pipeline import ErrorSettings
+from pg2es.core.errors import CatalogError
 from pg2es.core.sql import DocumentSql
 from pg2es.core.stream import Config
 from pg2es.core.stream.connectors import SinkTarget, captured_tables, sink_config, source_config
@@ -64,6 +65,19 @@ def orders() -> tuple[Pipeline, DocumentSql]:
 def render(orders: tuple[Pipeline, DocumentSql], server_version: int = 180000) -> Config:
     made, sql = orders
     return sink_config(made, SOURCE, PLATFORM, "orders-000001", sql, TABLES, TARGET, server_version)
+
+
+def test_no_name_of_a_column_is_a_reference_to_a_secret() -> None:
+    with pytest.raises(CatalogError, match=r"x: \$\{env:P\} would stand in the option key.columns of its sink"):
+        render(pipeline("x", table("public.x", SECRET)))
+
+
+def test_a_reference_of_another_type_is_looked_up_by_value() -> None:
+    made, sql = pipeline("orders", ORDERS, {"table": "public.items", "root_key": "order_id"})
+    padded = Table(ITEMS.name, (Column("order_id", "numeric(10,2)", not_null=True),), (), ReplicaIdentity.FULL, ())
+    config = sink_config(made, SOURCE, PLATFORM, "orders-000001", sql, {"public.items": padded}, TARGET, 180000)
+    assert 'root."id" = changed."order_id"::bigint' in config["route.related1.sql"]
+    assert "route.related1.sql" not in render((made, sql))
 
 
 class TestSource:

@@ -190,13 +190,15 @@ class TestGeneration:
         meta = META.with_(recipe=RECIPE.model_copy(update={"mapping": mapping}))
         body = index_body(meta)
         assert body["settings"] == {
+            "index.default_pipeline": "_none",
+            "index.final_pipeline": "_none",
             "index.gc_deletes": "2h",
             "index.number_of_shards": 3,
             "index.refresh_interval": "5s",
         }
         assert set(body["mappings"]["properties"]) == {"_pg2es", "id"}
         assert body["mappings"]["_meta"] == meta.to_mapping()
-        assert index_body(META)["settings"] == {"index.gc_deletes": "1h"}
+        assert index_body(META)["settings"]["index.gc_deletes"] == "1h"
 
     def test_names_of_what_only_tries_something_out(self) -> None:
         name = scratch_name("orders", "0123456789ab")

@@ -66,6 +66,9 @@ membership in the role that owns the tables. Where it may not have that, make th
 ```sql
 CREATE PUBLICATION pg2es_shop FOR TABLE orders, order_items WITH (publish_via_partition_root = true);
 ```
+
+From PostgreSQL 18 on with `publish_generated_columns = stored`, too. [limits.md](limits.md) has the tables that are
+refused.
 """
 
 _PIPELINE = """\

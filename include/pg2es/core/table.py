@@ -15,13 +15,36 @@ class ReplicaIdentity(StrEnum):
     INDEX = "i"
 
 
+class Generated(StrEnum):
+    """How the value of a column comes about (`pg_attribute.attgenerated`)."""
+
+    NEVER = ""
+    STORED = "s"
+    VIRTUAL = "v"
+
+
 @dataclass(frozen=True)
 class Column:
-    """One column: its name and its type as `format_type` writes it."""
+    """One column: its name and its type as `format_type` writes it.
+
+    `deterministic`: texts that are equal are the same bytes, which some collations do not say.
+    """
 
     name: str
     type: str
     not_null: bool
+    generated: Generated = Generated.NEVER
+    deterministic: bool = True
+
+    @property
+    def base_type(self) -> str:
+        """The type without its modifier."""
+        return self.type.split("(")[0]
+
+    def writes_like(self, other: "Column") -> bool:
+        """Whether equal values of both columns have the same text."""
+        alike = ({"smallint", "integer", "bigint"}, {"text", "character varying"})
+        return self.type == other.type or any({self.base_type, other.base_type} <= types for types in alike)
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,11 @@ class Table:
                 return column
         known = ", ".join(column.name for column in self.columns)
         raise CatalogError(f"Table {self.name} has no column {name}; it has {known}.")
+
+    @property
+    def virtual_columns(self) -> tuple[str, ...]:
+        """Names of the generated columns that are not stored: nothing can publish them."""
+        return tuple(column.name for column in self.columns if column.generated is Generated.VIRTUAL)
 
     def old_row_has(self, columns: tuple[str, ...]) -> bool:
         """Whether events carry the old values of all these columns."""
@@ -79,7 +107,13 @@ def key_of(table: Table, columns: tuple[str, ...] | None) -> Key:
     for column in key.columns:
         if not column.not_null:
             raise CatalogError(f"Key column {table.name}.{column.name} may be NULL; a key must be NOT NULL.")
-        if column.type.split("(")[0] not in KEY_TYPES:
+        if not column.deterministic:
+            raise CatalogError(
+                f"Key column {table.name}.{column.name} has a collation that is not deterministic: texts that differ "
+                f"are one key, but two ids in Elasticsearch. Name another unique NOT NULL key in the pipeline file "
+                f"(key)."
+            )
+        if column.base_type not in KEY_TYPES:
             raise CatalogError(
                 f"Key column {table.name}.{column.name} has type {column.type}, which cannot be a key here; "
                 f"allowed: {', '.join(KEY_TYPES)}."

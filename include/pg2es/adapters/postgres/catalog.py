@@ -4,11 +4,14 @@ from pg2es.adapters.postgres.session import Session, fetch_one
 from pg2es.core.backfill import Relation
 from pg2es.core.errors import CatalogError
 from pg2es.core.sql import catalog, quote_table
-from pg2es.core.table import Column, ReplicaIdentity, Table
+from pg2es.core.table import Column, Generated, ReplicaIdentity, Table
 
 
 def read_table(session: Session, name: str) -> Table:
-    """Return the table `schema.table`; CatalogError when there is none, or it is no ordinary or partitioned table."""
+    """Return the table `schema.table`.
+
+    Raises CatalogError when there is none, it is no ordinary or partitioned table, or others inherit from it.
+    """
     row = session.execute(catalog.TABLE, [quote_table(name)]).fetchone()
     if row is None:
         info = session.info
@@ -16,12 +19,17 @@ def read_table(session: Session, name: str) -> Table:
             f"Database {info.dbname} has no table {name}, or user {info.user} may not see it. "
             f"Correct the name in the pipeline file, or grant USAGE on its schema."
         )
-    kind, identity, columns, primary_key, identity_columns = row
+    kind, identity, columns, primary_key, identity_columns, heirs = row
     if kind not in ("r", "p"):
         raise CatalogError(f"{name} is no table; only tables have change events. Name the table behind it.")
+    if heirs:
+        raise CatalogError(
+            f"Other tables inherit from {name} ({', '.join(heirs)}): it shows their rows, but their changes are no "
+            f"events of it. Partition it instead (PARTITION BY), or let each table have a pipeline of its own."
+        )
     return Table(
         name=name,
-        columns=tuple(Column(*column) for column in columns),
+        columns=tuple(Column(n, t, nn, Generated(g), d) for n, t, nn, g, d in columns),
         primary_key=tuple(primary_key or ()),
         replica_identity=ReplicaIdentity(identity),
         identity_columns=tuple(identity_columns or ()),

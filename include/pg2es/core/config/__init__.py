@@ -11,6 +11,7 @@ from pg2es.core.config.files import FileModel, resolve_fields
 from pg2es.core.config.pipeline import OnSchemaChange, Pipeline, Related, Tolerance, Verification
 from pg2es.core.config.platform import Platform, PlatformMonitor
 from pg2es.core.config.project import Project, load_project
+from pg2es.core.config.references import find_reference
 from pg2es.core.config.source import Events, Source
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Source",
     "Tolerance",
     "Verification",
+    "find_reference",
     "load_project",
     "resolve_fields",
 ]

@@ -1,11 +1,13 @@
 """A pipeline: one root table, its document SQL, one alias."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from pg2es.core.config.files import FileModel
+from pg2es.core.config.references import find_reference
 from pg2es.core.config.source import Name, TableName
 from pg2es.core.table import KEY_TYPES
 
@@ -18,6 +20,11 @@ def _one_statement(sql: str) -> str:
     statement = sql.strip().rstrip(";").rstrip()
     if not statement:
         raise ValueError("holds no statement; write a SELECT")
+    if reference := find_reference(statement):
+        raise ValueError(
+            f"holds {reference}, for which Kafka Connect would put a value from outside; write it in two parts, "
+            f"such as '$' || '{{…}}'"
+        )
     return statement
 
 
@@ -197,6 +204,26 @@ class SmokeQuery(FileModel):
     at_least: int = Field(default=1, ge=0, description="How many documents it has to find.")
 
 
+_CHANGES_DOCUMENTS = ("default_pipeline", "final_pipeline", "mapping.source.mode")
+"""Settings of an index that change what is stored."""
+
+
+def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    found = parent.get(name, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"must have an object as {name}")  # noqa: TRY004 (pydantic reports a ValueError)
+    return found
+
+
+def _paths(settings: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Give the dotted names of settings, however they are nested."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _paths(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
 class Pipeline(FileModel):
     """One root table → one alias."""
 
@@ -265,8 +292,8 @@ class Pipeline(FileModel):
     def _check_mapping(cls, mapping: dict[str, Any]) -> dict[str, Any]:
         if unknown := set(mapping) - {"settings", "mappings"}:
             raise ValueError(f"has unknown parts {', '.join(sorted(unknown))}; allowed are settings and mappings")
-        mappings = mapping.get("mappings", {})
-        source = mappings.get("_source", {})
+        mappings = _object(mapping, "mappings")
+        source = _object(mappings, "_source")
         if (
             source.get("enabled", True) is False
             or source.get("mode", "stored") != "stored"
@@ -274,8 +301,11 @@ class Pipeline(FileModel):
         ):
             raise ValueError("must keep `_source` whole and stored: pg2es compares its bytes with PostgreSQL")
         for reserved in ("_meta", "_pg2es"):
-            if reserved in mappings or reserved in mappings.get("properties", {}):
+            if reserved in mappings or reserved in _object(mappings, "properties"):
                 raise ValueError(f"must leave out {reserved}: it belongs to pg2es")
+        for path in _paths(_object(mapping, "settings")):
+            if path.removeprefix("index.") in _CHANGES_DOCUMENTS:
+                raise ValueError(f"must leave out the setting {path}: documents would be stored otherwise than sent")
         return mapping
 
     @property

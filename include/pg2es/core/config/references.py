@@ -12,6 +12,15 @@ from pg2es.core.errors import ConfigError
 
 _REFERENCE = re.compile(r"\$\{(?:env:(?P<name>[^:}]+)|file:(?P<file>[^:}]+):(?P<key>[^}]+))\}")
 
+_ANY_REFERENCE = re.compile(r"\$\{[^}]*:[^}]*\}")
+"""What a worker replaces wherever it stands, when it knows the name before the colon."""
+
+
+def find_reference(text: str) -> str | None:
+    """Return the first part of `text` that a worker of Kafka Connect may take for a reference, or None."""
+    found = _ANY_REFERENCE.search(text)
+    return found[0] if found else None
+
 
 def is_reference(text: str) -> bool:
     """Whether the whole of `text` is one reference."""

@@ -174,11 +174,15 @@ def is_sink_of(alias: str, connector: str) -> bool:
     return generation_number(sink_connector(alias), connector) is not None
 
 
+NO_PIPELINES = {"index.default_pipeline": "_none", "index.final_pipeline": "_none"}
+"""An index template may name ingest pipelines, which would change documents on their way into the index."""
+
+
 def index_body(meta: Meta) -> dict[str, Any]:
     """Return settings and mappings of a generation: those of its recipe, and what pg2es adds."""
     mappings = meta.recipe.mapping.get("mappings", {})
     return {
-        "settings": meta.recipe.settings,
+        "settings": meta.recipe.settings | NO_PIPELINES,
         "mappings": {
             **mappings,
             "properties": {"_pg2es": MARK_MAPPING, **mappings.get("properties", {})},

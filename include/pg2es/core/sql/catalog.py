@@ -2,19 +2,28 @@
 
 TABLE = """\
 SELECT c.relkind::text, c.relreplident::text,
-  (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull) ORDER BY a.attnum)
-   FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+      a.attgenerated, coalesce(o.collisdeterministic, true)) ORDER BY a.attnum)
+   FROM pg_attribute a LEFT JOIN pg_collation o ON o.oid = a.attcollation
+   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
   (SELECT array_agg(a.attname::text ORDER BY k.n)
    FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
    JOIN pg_attribute a ON a.attnum = k.attnum
-   WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND i.indisprimary) AS primary_key,
+   WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND i.indisprimary AND k.n <= i.indnkeyatts) AS primary_key,
   (SELECT array_agg(a.attname::text ORDER BY k.n)
    FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
    JOIN pg_attribute a ON a.attnum = k.attnum
-   WHERE i.indrelid = c.oid AND a.attrelid = c.oid
-     AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS identity
+   WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.n <= i.indnkeyatts
+     AND i.indimmediate AND (i.indisvalid OR c.relkind = 'p')
+     AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS identity,
+  (SELECT array_agg(n.nspname || '.' || h.relname ORDER BY 1)
+   FROM pg_inherits i JOIN pg_class h ON h.oid = i.inhrelid JOIN pg_namespace n ON n.oid = h.relnamespace
+   WHERE i.inhparent = c.oid AND NOT h.relispartition) AS heirs
 FROM pg_class c WHERE c.oid = to_regclass($1)"""
-"""`$1` a quoted table name. One row, or none: no such table, or no right to see its schema."""
+"""`$1` a quoted table name. One row, or none: no such table, or no right to see its schema.
+
+A deferrable key is no replica identity, and what an index merely includes belongs to no key.
+"""
 
 RELATIONS = """\
 WITH RECURSIVE leaves AS (
@@ -38,9 +47,11 @@ TYPE_NAMES = "SELECT oid, format_type(oid, NULL) FROM unnest($1::oid[]) oid"
 
 UNIQUE_INDEX = """\
 SELECT 1 FROM pg_index i
-WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
   AND (SELECT array_agg(a.attname::text ORDER BY a.attname)
-       FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[]))
+       FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
+       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+       WHERE k.n <= i.indnkeyatts)
     = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)"""
 """Is there a unique index over exactly the columns `$2`?"""
 
@@ -52,10 +63,20 @@ SELECT current_setting('wal_level'), current_setting('max_replication_slots')::i
 
 PUBLICATION = """\
 SELECT p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
+  coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's',
   array(SELECT n.nspname || '.' || c.relname FROM pg_publication_rel r
-        JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.prpubid = p.oid)
+        JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.prpubid = p.oid
+        UNION
+        SELECT t.schemaname || '.' || t.tablename FROM pg_publication_tables t WHERE t.pubname = p.pubname),
+  array(SELECT n.nspname || '.' || c.relname FROM pg_publication_rel r
+        JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE r.prpubid = p.oid AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL))
 FROM pg_publication p WHERE p.pubname = $1"""
-"""`(by partition root, all operations, tables)` of a publication; no row when there is none."""
+"""One row, or none when there is no such publication.
+
+`(by partition root, all operations, stored generated columns, tables, tables with a row filter or a list of columns)`;
+the tables are those of its schemas, and all for a publication of all tables, too.
+"""
 
 SLOT = """\
 SELECT plugin, database, active, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS invalidation,

@@ -7,8 +7,9 @@
       ▼  document SQL of the pipeline (default: all columns)
     document  ──▶  json text  ──▶  `{"_pg2es":{"d0":…,"d1":…,"bucket":…},…}`
 
-The bytes of a document are `json_strip_nulls(row_to_json(d))`, made by PostgreSQL under the session settings of
-`protocol.SESSION`, on every path. So equal rows give equal bytes, whoever wrote them.
+The bytes of a document are `json_strip_nulls(row_to_json(d.*))`, made by PostgreSQL under the session settings of
+`protocol.SESSION`, on every path. So equal rows give equal bytes, whoever wrote them. `d.*`, because a bare `d` is the
+column of that name where there is one.
 """
 
 from collections.abc import Sequence
@@ -161,7 +162,7 @@ class DocumentSql:
         """
         return (
             f"  SELECT id, doc, {_DIGEST} AS digest, {_bucket('id')} AS bucket FROM (\n"
-            f"    SELECT {_id(self.key, 'd')} AS id, json_strip_nulls(row_to_json(d))::text AS doc FROM (\n"
+            f"    SELECT {_id(self.key, 'd')} AS id, json_strip_nulls(row_to_json(d.*))::text AS doc FROM (\n"
             f"{self._document()}\n"
             f"    ) d OFFSET '0'\n"
             f"  ) texts OFFSET '0'"

@@ -30,6 +30,16 @@ def text_arrays(types: Iterable[str]) -> str:
     return ", ".join(f"${number}::text[]::{name}[]" for number, name in enumerate(types, start=1))
 
 
+def event_arrays(types: Iterable[str]) -> str:
+    """Return the same for texts as events have them: of bytes the hexadecimal digits alone."""
+    return ", ".join(
+        f"ARRAY(SELECT decode(digits, 'hex') FROM unnest(${number}::text[]) digits)"
+        if name == "bytea"
+        else f"${number}::text[]::{name}[]"
+        for number, name in enumerate(types, start=1)
+    )
+
+
 def quote_columns(names: tuple[str, ...], relation: str = "") -> str:
     """Return a list of quoted column names, `r."a", r."b"`."""
     prefix = f"{relation}." if relation else ""

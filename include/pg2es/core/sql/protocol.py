@@ -8,12 +8,16 @@ SET extra_float_digits = 1;
 SET bytea_output = 'hex';
 SET xmlbinary = 'base64';
 SET search_path = pg_catalog, public;
+SET row_security = off;
 SET lc_monetary = 'C';
 SET jit = off;
 SET plan_cache_mode = force_custom_plan;
 SET default_transaction_read_only = off;
 SET client_encoding = 'UTF8'"""
-"""Settings of each session that reads documents: whatever changes the text of a value is pinned."""
+"""Settings of each session that reads documents: whatever changes the text of a value is pinned.
+
+With `row_security` off, PostgreSQL refuses a read that a policy would narrow: what is hidden is not gone.
+"""
 
 IDENTITY = """\
 SELECT system_identifier::text,

@@ -40,6 +40,23 @@ def log_old_rows(table: str) -> str:
     return f"ALTER TABLE {quote_table(table)} REPLICA IDENTITY FULL"
 
 
+def log_by_index(table: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Has these columns of old rows in the events of a table; none of them may be NULL."""
+    changed = f"ALTER TABLE {quote_table(table)}"
+    index = quote(f"{table.split('.', 1)[1]}_identity")
+    return (
+        f"{changed} {', '.join(f'ALTER {quote(name)} SET NOT NULL' for name in columns)}",
+        f"CREATE UNIQUE INDEX {index} ON {quote_table(table)} ({quote_columns(columns)})",
+        f"{changed} REPLICA IDENTITY USING INDEX {index}",
+    )
+
+
+def publish_whole(publication: str, table: str) -> tuple[str, str]:
+    """Takes a row filter, or a list of columns, off a table of a publication."""
+    publishes = f"ALTER PUBLICATION {quote(publication)}"
+    return f"{publishes} DROP TABLE {quote_table(table)}", f"{publishes} ADD TABLE {quote_table(table)}"
+
+
 def create_index(table: str, columns: tuple[str, ...], *, unique: bool = False) -> str:
     """Makes an index."""
     return f"CREATE {'UNIQUE ' if unique else ''}INDEX ON {quote_table(table)} ({quote_columns(columns)})"

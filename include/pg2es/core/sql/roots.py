@@ -1,23 +1,48 @@
 """From changed rows to roots."""
 
 from pg2es.core.config import Related
-from pg2es.core.sql.identifiers import quote, quote_columns, quote_table, text_arrays
+from pg2es.core.sql.identifiers import event_arrays, quote, quote_columns, quote_table, text_arrays
 from pg2es.core.table import Key, Table
 
 
-def roots_by_sql(related: Related, changed: Table, key: Key) -> str:
-    """Root keys that the rows of a related table lead to, as texts in key order; one may come more than once.
+def route_sql(related: Related, changed: Table, root: Table, key: Key) -> str | None:
+    """What leads from the changed rows of a related table to root keys, as texts in key order; one may come twice.
 
-    `$1 … $C` are text arrays, one for each column of `changed`, in parallel: old and new values of the changed rows.
-    Without a DISTINCT the first roots come at once, and whoever wants no more is not kept waiting for the rest.
+    `$1 … $C` are text arrays, one for each of `route_columns`, in parallel: old and new values of the changed rows, as
+    events have them. None where these texts are the keys themselves.
     """
-    names = route_columns(related, changed)
-    arrays = text_arrays(changed.column(name).type for name in names)
-    texts = _texts("roots", key)
+    if related.roots_sql:
+        return _roots_by_sql(related, changed, key)
+    columns = [changed.column(name) for name in route_columns(related, changed)]
+    if all(column.writes_like(part) for column, part in zip(columns, key.columns, strict=True)):
+        return None
+    return _roots_by_value(related, changed, root, key)
+
+
+def _roots_by_sql(related: Related, changed: Table, key: Key) -> str:
+    # Without a DISTINCT the first roots come at once, and whoever wants no more is not kept waiting for the rest.
     return (
-        f"WITH changed AS MATERIALIZED (SELECT DISTINCT * FROM unnest({arrays}) AS changed ({quote_columns(names)}))\n"
-        f"SELECT {texts} FROM (\n{related.roots_sql}\n) roots ({quote_columns(key.names)})"
+        f"{_changed(related, changed)}\n"
+        f"SELECT {_texts('roots', key)} FROM (\n{related.roots_sql}\n) roots ({quote_columns(key.names)})"
     )
+
+
+def _roots_by_value(related: Related, changed: Table, root: Table, key: Key) -> str:
+    """Compares values, not texts: `7.00` leads to the root `7`. What no root has leads nowhere."""
+    same = " AND ".join(
+        f"root.{quote(part.name)} = changed.{quote(name)}::{part.base_type}"
+        for name, part in zip(route_columns(related, changed), key.columns, strict=True)
+    )
+    return (
+        f"{_changed(related, changed)}\n"
+        f"SELECT {_texts('root', key)} FROM changed JOIN {quote_table(root.name)} root ON {same}"
+    )
+
+
+def _changed(related: Related, changed: Table) -> str:
+    names = route_columns(related, changed)
+    arrays = event_arrays(changed.column(name).type for name in names)
+    return f"WITH changed AS MATERIALIZED (SELECT DISTINCT * FROM unnest({arrays}) AS changed ({quote_columns(names)}))"
 
 
 def all_roots(table: Table, key: Key) -> str:

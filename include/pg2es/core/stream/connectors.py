@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance
-from pg2es.core.sql import DocumentSql, all_roots, protocol, rootless_keys, roots_by_sql, route_columns
+from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance, find_reference
+from pg2es.core.errors import CatalogError
+from pg2es.core.sql import DocumentSql, all_roots, protocol, rootless_keys, route_columns, route_sql
 from pg2es.core.table import Table
 
 Config = dict[str, str]
@@ -73,6 +74,7 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
         "decimal.handling.mode": "string",
         "time.precision.mode": "isostring",
         "binary.handling.mode": "hex",
+        "interval.handling.mode": "string",
         # Each refresh writes a message to take its version: nobody's business. Barriers have a prefix of their own.
         "message.prefix.exclude.list": "pg2es",
         # Debezium sleeps for so long, twice, whenever it has nothing: by default half a second each. A barrier takes a
@@ -182,7 +184,19 @@ def sink_config(
         config["elasticsearch.ca.certificate"] = target.ca_certificate
     for name, route in routes.items():
         config |= route.options(name)
+    _refuse_references(pipeline, config)
     return config
+
+
+def _refuse_references(pipeline: Pipeline, config: Config) -> None:
+    """Raise CatalogError where a worker would put a value from outside, a password perhaps, in the place of a name."""
+    for option, value in config.items():
+        may_refer = option in ("postgres.password", "elasticsearch.password") or option.startswith("kafka.")
+        if not may_refer and (reference := find_reference(value)):
+            raise CatalogError(
+                f"Pipeline {pipeline.name}: {reference} would stand in the option {option} of its sink, and Kafka "
+                f"Connect would put a value from outside in its place. Rename the table or column that is called so."
+            )
 
 
 def make_routes(
@@ -195,7 +209,7 @@ def make_routes(
         routes[f"related{number}"] = Route(
             source.topic_of(related.table),
             route_columns(related, changed),
-            roots_by_sql(related, changed, sql.key) if related.roots_sql else None,
+            route_sql(related, changed, sql.table, sql.key),
         )
     return routes
 

@@ -14,7 +14,7 @@ from pg2es.services.backfill.chunks import SAMPLE, check_same_relations
 from pg2es.services.backfill.preparation import Prepared
 from pg2es.services.backfill.sweep import sweep
 from pg2es.services.clients import Clients
-from pg2es.services.drift import compare_digests
+from pg2es.services.drift import check_read_back, compare_digests
 from pg2es.services.generations import Generation, check_unchanged, finish_build, read_generation
 from pg2es.services.reports import write_report
 from pg2es.services.stream import pass_barrier
@@ -72,7 +72,8 @@ def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: lis
     """Put settings back and sweep what PostgreSQL lacks; return the filled generation and how many were swept.
 
     An index that was not empty may hold documents whose rows went away while nobody listened: a backfill never deletes,
-    so it ends with a sweep (refresh protocol, rule 10).
+    so it ends with a sweep (refresh protocol, rule 10). Raises DriftFound when Elasticsearch stores other documents
+    than it was sent.
     """
     generation = read_generation(clients.elasticsearch, prepared.index)
     finish_build(clients.elasticsearch, generation)
@@ -80,6 +81,7 @@ def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: lis
         check_same_relations(session, pipeline, chunks)
         check_unchanged(session, pipeline, generation)
     swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
+    check_read_back(clients.elasticsearch, generation.index)
     return generation.remember(clients.elasticsearch, filled=True, gap=None), swept
 
 

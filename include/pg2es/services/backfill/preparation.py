@@ -38,7 +38,7 @@ def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
             raise GenerationError(f"A backfill cannot help pipeline {plan}\nCorrect that first.")
         if plan.index and plan.verdict is Verdict.REINDEX:
             raise GenerationError(f"A backfill cannot help pipeline {plan}\nRun the DAG reindex_{pipeline.name}.")
-        ensure_source(clients, source)
+        ensure_source(clients, source, pipeline)
         if plan.index is None:
             with clients.session(source) as session:
                 generation = create_generation(clients.elasticsearch, session, pipeline, plan.wanted, live=True)

@@ -5,15 +5,17 @@
     comparison ─┘
 
 `digests` compares sums, `comparison` every byte; `suspects` judges what looked different. Changes that are on their way
-are no drift.
+are no drift. `read_back` looks whether a filled index stores what it was sent.
 """
 
 from pg2es.services.drift.comparison import compare
 from pg2es.services.drift.csv_file import write_drift_file
 from pg2es.services.drift.digests import compare_digests, list_differing
+from pg2es.services.drift.read_back import check_read_back
 from pg2es.services.drift.reconciliation import reconcile
 
 __all__ = [
+    "check_read_back",
     "compare",
     "compare_digests",
     "list_differing",

@@ -10,11 +10,10 @@ from pg2es.adapters.postgres import (
     read_table,
     translate_sql_errors,
 )
-from pg2es.core.config import Related
 from pg2es.core.errors import CatalogError
 from pg2es.core.preflight import Finding, Node, WholeScan, error, info, relations_of, warning, whole_scans
 from pg2es.core.sql import preflight as statements
-from pg2es.core.sql import quote_table, remedies, roots_by_sql, route_columns
+from pg2es.core.sql import quote_table, remedies, route_columns, route_sql
 from pg2es.services.preflight.places import pipeline_file, related_entry
 from pg2es.services.tables import PipelineTables
 
@@ -34,17 +33,12 @@ def check(session: Session, tables: PipelineTables) -> Iterator[Finding]:
     plan = _explain(session, tables, sql.by_keys(), arguments, "document SQL")
     yield from _check_plan(session, tables, plan, pipeline_file(pipeline, "document"), "The document SQL")
     for related in pipeline.related:
-        if related.roots_sql:
-            yield from _check_roots(session, tables, related)
-
-
-def _check_roots(session: Session, tables: PipelineTables, related: Related) -> Iterator[Finding]:
-    changed = tables.related[related.table]
-    statement = roots_by_sql(related, changed, tables.sql.key)
-    arguments = [[None] for _ in route_columns(related, changed)]
-    plan = _explain(session, tables, statement, arguments, f"roots_sql of {related.table}")
-    place = f"{related_entry(tables.pipeline, related)}.roots_sql"
-    yield from _check_plan(session, tables, plan, place, "The roots SQL")
+        changed = tables.related[related.table]
+        if statement := route_sql(related, changed, sql.table, sql.key):
+            option, what = ("roots_sql", "The roots SQL") if related.roots_sql else ("root_key", "The way to the root")
+            arguments = [[None] for _ in route_columns(related, changed)]
+            plan = _explain(session, tables, statement, arguments, f"{option} of {related.table}")
+            yield from _check_plan(session, tables, plan, f"{related_entry(pipeline, related)}.{option}", what)
 
 
 def _explain(session: Session, tables: PipelineTables, statement: str, arguments: list[Any], what: str) -> Node:

@@ -8,6 +8,7 @@ from pg2es.core.preflight import Finding, error, warning
 from pg2es.core.sql import catalog, publications, quote_table, remedies
 from pg2es.core.sql import preflight as statements
 from pg2es.services.preflight.places import source_file
+from pg2es.services.stream import Publication, describe_partial, read_publication
 
 OLDEST = 150000
 
@@ -46,33 +47,34 @@ def check_server(session: Session, source: Source) -> Iterator[Finding]:
 
 def check_publication(session: Session, source: Source, tables: list[str]) -> Iterator[Finding]:
     """Give the findings about the publication: that it covers the tables, or can be made to."""
+    name = source.publication
     place = f"{source_file(source)}: publication"
-    may_create, owns = fetch_one(session, statements.DATABASE_RIGHTS, source.publication)
-    found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
-    via_root, all_operations, published = found or (True, True, [])
-    complete = via_root and all_operations
-    missing = [name for name in tables if name not in published]
-    if found is None and not may_create:
-        grant = remedies.allow_publications(session.info.dbname, session.info.user)
-        yield error(
-            place,
-            f"Role {session.info.user} may not create publication {source.publication} in {session.info.dbname}.",
-            f"{grant}; or create the publication yourself.",
-        )
-    if found is not None and not owns and (missing or not complete):
-        yield error(
-            place,
-            f"Publication {source.publication} does not cover the pipelines, and role {session.info.user} does not "
-            f"own it: " + ("; ".join([*_lacks(missing), *_wrong_options(complete=complete)])),
-            " ".join([*_alter_tables(source, missing), *_alter_options(source, complete=complete)]),
-        )
-        return
-    for name in missing:
-        yield from _check_owner(session, source, name)
+    user = session.info.user
+    may_create, owns = fetch_one(session, statements.DATABASE_RIGHTS, name)
+    found = read_publication(session, name)
+    missing = [table for table in tables if found is None or table not in found.tables]
+    if found is None:
+        if not may_create:
+            grant = remedies.allow_publications(session.info.dbname, user)
+            yield error(
+                place,
+                f"Role {user} may not create publication {name} in {session.info.dbname}.",
+                f"{grant}; or create the publication yourself.",
+            )
+    else:
+        yield from (error(place, describe_partial(name, table)) for table in tables if table in found.partial)
+        lacks = _lacks(found, missing)
+        if lacks and not owns:
+            yield error(
+                place,
+                f"Publication {name} does not cover the pipelines, and role {user} does not own it: {'; '.join(lacks)}",
+                " ".join([*_alter_tables(source, missing), *_alter_options(session, source, found)]),
+            )
+            return
+    for table in missing:
+        yield from _check_owner(session, source, table)
     if found is not None and missing:
-        yield warning(
-            place, f"Publication {source.publication} lacks {', '.join(missing)}; deploying adds what is missing."
-        )
+        yield warning(place, f"Publication {name} lacks {', '.join(missing)}; deploying adds what is missing.")
 
 
 def _check_owner(session: Session, source: Source, name: str) -> Iterator[Finding]:
@@ -87,17 +89,16 @@ def _check_owner(session: Session, source: Source, name: str) -> Iterator[Findin
     )
 
 
-def _lacks(missing: list[str]) -> list[str]:
-    return [f"it lacks {', '.join(missing)}"] if missing else []
-
-
-def _wrong_options(*, complete: bool) -> list[str]:
-    return [] if complete else ["it must publish all operations, by the partition root"]
+def _lacks(publication: Publication, missing: list[str]) -> list[str]:
+    tables = [f"it lacks {', '.join(missing)}"] if missing else []
+    wrong = "it must publish all operations, by the partition root, from PostgreSQL 18 on with stored generated columns"
+    return tables + ([] if publication.complete else [wrong])
 
 
 def _alter_tables(source: Source, missing: list[str]) -> list[str]:
     return [f"{publications.add_tables(source.publication, missing)};"] if missing else []
 
 
-def _alter_options(source: Source, *, complete: bool) -> list[str]:
-    return [] if complete else [f"{publications.publish_everything(source.publication)};"]
+def _alter_options(session: Session, source: Source, publication: Publication) -> list[str]:
+    change = publications.publish_everything(source.publication, session.info.server_version)
+    return [] if publication.complete else [f"{change};"]

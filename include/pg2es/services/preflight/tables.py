@@ -6,10 +6,11 @@ from pg2es.adapters.postgres import Session, fetch_one, read_relations, read_tab
 from pg2es.core.config import Pipeline, Related
 from pg2es.core.errors import CatalogError
 from pg2es.core.preflight import Checking, Finding, error
-from pg2es.core.sql import DocumentSql, catalog, quote_table, remedies, route_columns
+from pg2es.core.sql import DocumentSql, catalog, publications, quote_table, remedies, route_columns
 from pg2es.core.sql import preflight as statements
-from pg2es.core.table import Key, ReplicaIdentity, Table, key_of
+from pg2es.core.table import Generated, Key, ReplicaIdentity, Table, key_of
 from pg2es.services.preflight.places import pipeline_file, related_entry, table
+from pg2es.services.stream import find_write_problems
 from pg2es.services.tables import PipelineTables
 
 
@@ -23,6 +24,7 @@ def check(session: Session, pipeline: Pipeline) -> Checking[PipelineTables | Non
             yield error(_place(pipeline, name), str(problem))
         else:
             yield from _check_rights(session, pipeline, name)
+            yield from (error(table(p.relation), p.sentence, p.mend) for p in find_write_problems(session, name))
     if pipeline.table not in found:
         return None
     root = found[pipeline.table]
@@ -32,7 +34,7 @@ def check(session: Session, pipeline: Pipeline) -> Checking[PipelineTables | Non
         yield error(pipeline_file(pipeline, "key"), str(problem))
         return None
     yield from _check_unique(session, root, key.names)
-    yield from _check_old_rows(session, root, key.names, "the root key")
+    yield from _check_events(session, root, key.names, "the root key")
     lead = []
     for related in pipeline.related:
         changed = found.get(related.table)
@@ -62,7 +64,7 @@ def _check_way(session: Session, pipeline: Pipeline, key: Key, related: Related,
             "Name one column for each, in the same order.",
         )
     else:
-        yield from _check_old_rows(session, changed, needed, "the way to the root")
+        yield from _check_events(session, changed, needed, "the way to the root")
         return True
     return False
 
@@ -98,11 +100,20 @@ def _check_unique(session: Session, root: Table, key: tuple[str, ...]) -> Iterat
         )
 
 
-def _check_old_rows(session: Session, found: Table, needed: tuple[str, ...], purpose: str) -> Iterator[Finding]:
-    """Events must carry the old values: a row that leaves a root, or is deleted, has to be told to it (rule 9).
+def _check_events(session: Session, found: Table, needed: tuple[str, ...], purpose: str) -> Iterator[Finding]:
+    """Events must carry these columns, old values too: a row that leaves a root has to be told to it (rule 9).
 
     What is in an event is decided by the relation that stores the row, so by each partition.
     """
+    published = session.info.server_version >= publications.GENERATED_COLUMNS_VERSION
+    for column in map(found.column, needed):
+        if column.generated is Generated.VIRTUAL or (column.generated is Generated.STORED and not published):
+            yield error(
+                table(found.name),
+                f"Column {column.name} is generated and in no event of this PostgreSQL, but {purpose} needs it.",
+                "Lead to the root by the columns that it is generated from (roots_sql and columns).",
+            )
+            return
     stored = [relation.name for relation in read_relations(session, found.name)]
     names = [found.name] if found.name in stored else stored
     for name in names:
@@ -116,8 +127,17 @@ def _check_old_rows(session: Session, found: Table, needed: tuple[str, ...], pur
             table(name),
             f"Events carry of the old row {has}, but {purpose} needs {', '.join(needed)}: a change of it would be "
             f"missed.",
-            f"{remedies.log_old_rows(name)};",
+            _log_old_values(session, relation, needed),
         )
+
+
+def _log_old_values(session: Session, relation: Table, needed: tuple[str, ...]) -> str:
+    """Return statements after which old rows hold these columns and the application can still write."""
+    cannot_be_full = session.info.server_version >= publications.GENERATED_COLUMNS_VERSION and relation.virtual_columns
+    if not cannot_be_full:
+        return f"{remedies.log_old_rows(relation.name)};"
+    columns = tuple(dict.fromkeys((*relation.primary_key, *needed)))
+    return " ".join(f"{statement};" for statement in remedies.log_by_index(relation.name, columns))
 
 
 def _place(pipeline: Pipeline, name: str) -> str:

@@ -75,7 +75,7 @@ def start_stream(clients: Clients, pipeline: Pipeline, index: str) -> backfill.P
     """Feed the new generation by a sink of its own, and wait for its start fence."""
     source = clients.project.source_of(pipeline)
     with locked_source(clients, source):
-        ensure_source(clients, source)
+        ensure_source(clients, source, pipeline)
         generation = ensure_sink(clients, pipeline, read_generation(clients.elasticsearch, index), anew=True)
     return backfill.begin(clients, pipeline, generation)
 

@@ -1,6 +1,7 @@
 """The stream: source, slot, topics and sinks as the files say, their positions, and waiting for them.
 
     deployment ──▶ source ──▶ replication, topics     publication and slot; topics
+                                └─▶ writability       no table is published that the application could not write to then
              └───▶ sink ────▶ fence                   nobody writes before what the stream may have missed is visible
     source, sink ─▶ connector, positions              how one starts and stops; where it begins and goes on
     barrier                                           everything committed before now is searchable
@@ -15,25 +16,30 @@ from pg2es.services.stream.connector import remove_connector, stop_connector
 from pg2es.services.stream.deployment import deploy, kept_generations, remove_source
 from pg2es.services.stream.fence import wait_for_fence
 from pg2es.services.stream.positions import is_streamed
-from pg2es.services.stream.replication import drop_publication
+from pg2es.services.stream.replication import Publication, describe_partial, drop_publication, read_publication
 from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_sink
 from pg2es.services.stream.source import ensure_source, renew_source
 from pg2es.services.stream.steering import find_connectors, remove_sinks, steer
 from pg2es.services.stream.topics import RETENTION_MS
+from pg2es.services.stream.writability import find_write_problems
 
 __all__ = [
     "RETENTION_MS",
+    "Publication",
     "SinkProgress",
     "count_lag",
     "deploy",
+    "describe_partial",
     "drop_publication",
     "ensure_sink",
     "ensure_source",
     "find_connectors",
+    "find_write_problems",
     "is_in_kafka",
     "is_streamed",
     "kept_generations",
     "pass_barrier",
+    "read_publication",
     "remove_connector",
     "remove_generation",
     "remove_sinks",

@@ -1,14 +1,15 @@
 """Publication and replication slot of a source: where its stream begins in PostgreSQL."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
 from pg2es.core.config import Source
-from pg2es.core.errors import ConnectorError, SlotLost
-from pg2es.core.sql import catalog, publications
+from pg2es.core.errors import CatalogError, ConnectorError, SlotLost
+from pg2es.core.sql import catalog, publications, remedies
 from pg2es.services.stream.fence import describe_holders
+from pg2es.services.stream.writability import find_write_problems
 from pg2es.services.waiting import wait_for
 
 log = logging.getLogger(__name__)
@@ -25,26 +26,73 @@ class SlotPosition:
     created: bool = False
 
 
-def find_unpublished(session: Session, source: Source, tables: list[str]) -> list[str]:
+@dataclass(frozen=True)
+class Publication:
+    """What a publication publishes; `partial` are tables of which it leaves out rows or columns."""
+
+    by_root: bool
+    all_operations: bool
+    generated: bool
+    tables: frozenset[str]
+    partial: frozenset[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether its options are those that pg2es makes one with."""
+        return self.by_root and self.all_operations and self.generated
+
+
+def read_publication(session: Session, name: str) -> Publication | None:
+    """Return a publication; None when there is none."""
+    with translate_errors(f"Publication {name}"):
+        row = session.execute(catalog.PUBLICATION, [name]).fetchone()
+    if row is None:
+        return None
+    by_root, all_operations, generated, tables, partial = row
+    return Publication(by_root, all_operations, generated, frozenset(tables), frozenset(partial))
+
+
+def find_unpublished(session: Session, source: Source, tables: Iterable[str]) -> list[str]:
     """Return the tables that the publication lacks; all, when there is none."""
-    with translate_errors(f"Publication {source.publication}"):
-        found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
-    return [name for name in tables if found is None or name not in found[2]]
+    found = read_publication(session, source.publication)
+    return [name for name in tables if found is None or name not in found.tables]
+
+
+def check_publishable(session: Session, source: Source, tables: Iterable[str]) -> None:
+    """Raise CatalogError when the application could not write to a table once it is published, or a part is left out.
+
+    A table that is published already harms nobody any more.
+    """
+    found = read_publication(session, source.publication)
+    missing = [table for table in tables if found is None or table not in found.tables]
+    problems = [str(problem) for table in missing for problem in find_write_problems(session, table)]
+    problems += [describe_partial(source.publication, table) for table in tables if found and table in found.partial]
+    if problems:
+        raise CatalogError(" ".join(problems))
 
 
 def ensure_publication(session: Session, source: Source, tables: list[str]) -> None:
-    """Create the publication or add the tables that it lacks; one more table in it does no harm and stays."""
-    with translate_errors(f"Publication {source.publication}"):
-        found = session.execute(catalog.PUBLICATION, [source.publication]).fetchone()
+    """Create the publication or add the tables that it lacks; one more table in it does no harm and stays.
+
+    The tables are publishable (`check_publishable`).
+    """
+    name, version = source.publication, session.info.server_version
+    found = read_publication(session, name)
+    missing = find_unpublished(session, source, tables)
+    with translate_errors(f"Publication {name}"):
         if found is None:
-            session.execute(publications.create_publication(source.publication, tables))
+            session.execute(publications.create_publication(name, tables, version))
             return
-        via_root, all_operations, published = found
-        if not via_root or not all_operations:
-            session.execute(publications.publish_everything(source.publication))
-        missing = [name for name in tables if name not in published]
+        if not found.complete:
+            session.execute(publications.publish_everything(name, version))
         if missing:
-            session.execute(publications.add_tables(source.publication, missing))
+            session.execute(publications.add_tables(name, missing))
+
+
+def describe_partial(publication: str, table: str) -> str:
+    """Return the sentence about a table of which a publication leaves out rows or columns, with what mends it."""
+    mend = " ".join(f"{statement};" for statement in remedies.publish_whole(publication, table))
+    return f"Publication {publication} leaves out rows or columns of {table}, whose changes would be missed. {mend}"
 
 
 def ensure_slot(session: Session, source: Source, *, is_streamed: Callable[[], bool]) -> SlotPosition:

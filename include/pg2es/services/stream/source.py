@@ -6,6 +6,7 @@ Order matters: Debezium needs the publication at the slot's position, and its co
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +19,14 @@ from pg2es.services.generations import list_generations, live_generation
 from pg2es.services.locks import locked_source
 from pg2es.services.stream import positions
 from pg2es.services.stream.connector import create_stopped, ensure_stopped, is_stopped, start_connector
-from pg2es.services.stream.replication import create_slot, drop_slot, ensure_publication, ensure_slot, find_unpublished
+from pg2es.services.stream.replication import (
+    check_publishable,
+    create_slot,
+    drop_slot,
+    ensure_publication,
+    ensure_slot,
+    find_unpublished,
+)
 from pg2es.services.stream.topics import ensure_topics
 from pg2es.services.tables import PipelineTables, read_tables
 
@@ -33,17 +41,19 @@ class _Wanted:
     config: Config
 
 
-def ensure_source(clients: Clients, source: Source, *, mend: bool = False) -> None:
+def ensure_source(clients: Clients, source: Source, needed: Pipeline | None = None, *, mend: bool = False) -> None:
     """Bring publication, slot, topics and the Debezium connector of a source to what the files say, and start it.
 
-    `mend`: what has failed or was stopped is left to the caller; only what is missing or changes is started. Raises
-    ConnectorError when Connect refuses the configuration or the connector fails, SlotLost when changes are lost to the
-    stream: only a recovery brings them.
+    A pipeline that has no index yet and whose tables cannot be streamed is left out and holds up no other one;
+    CatalogError if it is the one that is `needed`, or has an index, which would miss changes. `mend`: what has failed
+    or was stopped is left to the caller; only what is missing or changes is started. Raises ConnectorError when Connect
+    refuses the configuration or the connector fails, SlotLost when changes are lost to the stream: only a recovery
+    brings them.
     """
     name = source.connector
     with locked_source(clients, source):
         with clients.session(source) as session:
-            wanted = _read_wanted(clients, session, source)
+            wanted = _read_wanted(clients, session, source, needed)
             _publish(clients, session, source, wanted.tables)
             slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
         begins = clients.connect.config(name) is None
@@ -72,14 +82,18 @@ def renew_source(clients: Clients, source: Source) -> None:
         positions.begin_source(clients, source, slot)
 
 
-def _read_wanted(clients: Clients, session: Session, source: Source) -> _Wanted:
+def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pipeline | None = None) -> _Wanted:
     """Return what the pipelines of a source ask for, and the generations that exist: they are fed, too."""
     pipelines = clients.project.pipelines_of(source)
     if not pipelines:
         raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
     read_identity(session)
-    tables = [read_tables(session, pipeline) for pipeline in pipelines]
-    tables += _tables_of_generations(clients, session, pipelines)
+    tables = list(_tables_of_pipelines(clients, session, source, pipelines, needed))
+    tables += _tables_of_generations(clients, session, source, pipelines)
+    if not tables:
+        raise CatalogError(
+            f"No pipeline of source {source.name} can be streamed; `pg2es validate --connect` says why, and what to do."
+        )
     captured = captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
     access = clients.postgres(source)
     resolved = {
@@ -92,19 +106,36 @@ def _read_wanted(clients: Clients, session: Session, source: Source) -> _Wanted:
     return _Wanted([entry.table.name for entry in captured], source_config(source, captured, resolved))
 
 
-def _tables_of_generations(clients: Clients, session: Session, pipelines: list[Pipeline]) -> list[PipelineTables]:
-    """Return what the generations that exist were made from, as far as it is still there."""
-    found = []
+def _tables_of_pipelines(
+    clients: Clients, session: Session, source: Source, pipelines: list[Pipeline], needed: Pipeline | None
+) -> Iterator[PipelineTables]:
+    """Give what the pipelines ask for, as far as it can be streamed."""
+    for pipeline in pipelines:
+        try:
+            tables = read_tables(session, pipeline)
+            check_publishable(session, source, pipeline.tables)
+        except CatalogError as error:
+            if (needed and needed.name == pipeline.name) or live_generation(clients.elasticsearch, pipeline):
+                raise
+            log.warning("Pipeline %s is left out of source %s: %s", pipeline.name, source.name, error)
+        else:
+            yield tables
+
+
+def _tables_of_generations(
+    clients: Clients, session: Session, source: Source, pipelines: list[Pipeline]
+) -> Iterator[PipelineTables]:
+    """Give what the generations that exist were made from, as far as it is still there."""
     for pipeline in pipelines:
         for generation in list_generations(clients.elasticsearch, pipeline):
             try:
                 tables = read_tables(session, generation.made_from(pipeline))
+                check_publishable(session, source, tables.pipeline.tables)
                 captured_tables([(tables.pipeline, tables.sql, tables.related)])
             except CatalogError as error:
                 log.warning("Generation %s can no longer be fed: %s", generation.index, error)
             else:
-                found.append(tables)
-    return found
+                yield tables
 
 
 def _publish(clients: Clients, session: Session, source: Source, tables: list[str]) -> None:

@@ -14,7 +14,7 @@ final class PostgresErrors {
 
     /** What mends errors that have nothing to do with the SQL, by SQLSTATE or its class. */
     private static final Map<String, String> REMEDIES = Map.of(
-            "42501", "Grant the right to postgres.user.",
+            "42501", "Grant the right to postgres.user; `pg2es validate --connect` says how.",
             "28", "Mend postgres.user, postgres.password or pg_hba.conf.",
             "3D", "Mend the database's name in postgres.url.",
             "26", "The session lost its prepared statements: connect without a pooler in transaction mode.");

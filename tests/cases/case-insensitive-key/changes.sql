@@ -1,0 +1,1 @@
+UPDATE collated.users SET name = 'Anna' WHERE login = 'ANN';

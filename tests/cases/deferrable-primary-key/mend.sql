@@ -1,0 +1,1 @@
+ALTER TABLE swapped.seats REPLICA IDENTITY FULL;

@@ -1,0 +1,1 @@
+UPDATE inherited.animals SET name = 'Eagle owl' WHERE id = 2;

@@ -1,0 +1,18 @@
+CREATE SCHEMA texts;
+CREATE TABLE texts.parts (code varchar(12) PRIMARY KEY, name text NOT NULL);
+CREATE TABLE texts.stock (code char(12) REFERENCES texts.parts, site integer, count integer, PRIMARY KEY (code, site));
+CREATE TABLE texts.batches (no numeric PRIMARY KEY, name text NOT NULL);
+CREATE TABLE texts.samples (no numeric(10,2) REFERENCES texts.batches, seq integer, result text, PRIMARY KEY (no, seq));
+CREATE TABLE texts.rooms (no numeric(6,2) PRIMARY KEY, name text NOT NULL);
+CREATE TABLE texts.desks (room integer, seq integer, owner text, PRIMARY KEY (room, seq));
+CREATE TABLE texts.files (hash bytea PRIMARY KEY, kind text NOT NULL);
+CREATE TABLE texts.letters (id bigint PRIMARY KEY, hash bytea NOT NULL REFERENCES texts.files);
+CREATE INDEX ON texts.letters (hash);
+INSERT INTO texts.parts VALUES ('AX', 'Axle'), ('DI', 'Disc');
+INSERT INTO texts.stock VALUES ('AX', 1, 5), ('AX', 2, 7), ('DI', 1, 1);
+INSERT INTO texts.batches VALUES (7, 'seven'), (8.5, 'more');
+INSERT INTO texts.samples VALUES (7, 1, 'good'), (8.5, 1, 'good');
+INSERT INTO texts.rooms VALUES (3, 'three');
+INSERT INTO texts.desks VALUES (3, 1, 'Ann');
+INSERT INTO texts.files VALUES ('\x00ff10ab', 'text'), ('\xdeadbeef', 'text');
+INSERT INTO texts.letters VALUES (1, '\x00ff10ab'), (2, '\x00ff10ab'), (3, '\xdeadbeef');
