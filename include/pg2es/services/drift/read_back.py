@@ -14,6 +14,7 @@ def check_read_back(client: Client, index: str) -> None:
 
     Raises DriftFound when Elasticsearch stores something else than it was sent.
     """
+    indices.refresh_index(client, index)
     parts = max(1, indices.count_documents(client, index) // DOCUMENTS)
     read = find_altered(client, index, 0, parts)
     if read.ids:
