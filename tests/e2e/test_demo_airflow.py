@@ -51,15 +51,6 @@ paused()
 
 
 @pytest.fixture(scope="module")
-def airflow(stack_environment: dict[str, str]) -> Airflow:
-    return Airflow(
-        stack_environment["PG2ES_AIRFLOW_URL"],
-        stack_environment["PG2ES_AIRFLOW_USER"],
-        stack_environment["PG2ES_AIRFLOW_PASSWORD"],
-    )
-
-
-@pytest.fixture(scope="module")
 def airflow_dsn(stack_environment: dict[str, str]) -> str:
     """How Airflow's own database is reached."""
     config = load_config()

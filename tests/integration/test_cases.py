@@ -38,8 +38,9 @@ class Case:
         self.case = case
         self.folder = folder
         self.database = database
-        self.names = [file.stem.replace("-", "_") for file in case.glob("*.yaml")]
-        for file, name in zip(case.glob("*.yaml"), self.names, strict=True):
+        files = {file.stem.replace("-", "_"): file for file in case.glob("*.yaml")}
+        self.names = list(files)
+        for name, file in files.items():
             folder.add_pipeline(name, **yaml.safe_load(file.read_text()))
 
     @property
@@ -109,9 +110,6 @@ def ingest_pipeline(case: Case) -> Iterator[None]:
             yield
         finally:
             client.indices.delete_index_template(name=name)
-            client.indices.put_settings(
-                index=f"{case.folder.prefix}{case.names[0]}-000001", settings={"index.final_pipeline": "_none"}
-            )
             client.ingest.delete_pipeline(id=name)
 
 

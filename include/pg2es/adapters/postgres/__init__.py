@@ -4,7 +4,7 @@
 stand in `core.sql`.
 """
 
-from pg2es.adapters.postgres.catalog import read_filenode, read_relations, read_table
+from pg2es.adapters.postgres.catalog import read_filenode, read_relations, read_stored, read_table
 from pg2es.adapters.postgres.session import (
     PostgresAccess,
     Session,
@@ -25,6 +25,7 @@ __all__ = [
     "read_filenode",
     "read_identity",
     "read_relations",
+    "read_stored",
     "read_table",
     "translate_errors",
     "translate_sql_errors",

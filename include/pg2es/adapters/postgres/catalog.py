@@ -41,6 +41,14 @@ def read_relations(session: Session, table: str) -> list[Relation]:
     return [Relation(*row) for row in session.execute(catalog.RELATIONS, [quote_table(table)])]
 
 
+def read_stored(session: Session, table: Table) -> list[Table]:
+    """Return the tables that store the rows: the table itself, or its partitions."""
+    return [
+        table if relation.name == table.name else read_table(session, relation.name)
+        for relation in read_relations(session, table.name)
+    ]
+
+
 def read_filenode(session: Session, relation: str) -> int | None:
     """Return the file that holds the relation now; None when the relation is gone."""
     filenode: int | None = fetch_one(session, catalog.FILENODE, quote_table(relation))[0]

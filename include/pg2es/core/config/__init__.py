@@ -8,7 +8,7 @@ for servers (an index, a connector) belongs to the room of that thing. Secrets s
 """
 
 from pg2es.core.config.files import FileModel, resolve_fields
-from pg2es.core.config.pipeline import OnSchemaChange, Pipeline, Related, Tolerance, Verification
+from pg2es.core.config.pipeline import OnSchemaChange, Pipeline, Related, Tolerance, Verification, flatten_settings
 from pg2es.core.config.platform import Platform, PlatformMonitor
 from pg2es.core.config.project import Project, load_project
 from pg2es.core.config.references import find_reference
@@ -27,6 +27,7 @@ __all__ = [
     "Tolerance",
     "Verification",
     "find_reference",
+    "flatten_settings",
     "load_project",
     "resolve_fields",
 ]

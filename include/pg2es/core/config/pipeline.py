@@ -1,6 +1,5 @@
 """A pipeline: one root table, its document SQL, one alias."""
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -204,7 +203,7 @@ class SmokeQuery(FileModel):
     at_least: int = Field(default=1, ge=0, description="How many documents it has to find.")
 
 
-_CHANGES_DOCUMENTS = ("default_pipeline", "final_pipeline", "mapping.source.mode")
+_CHANGES_DOCUMENTS = ("index.default_pipeline", "index.final_pipeline", "index.mapping.source.mode")
 """Settings of an index that change what is stored."""
 
 
@@ -215,13 +214,18 @@ def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def _paths(settings: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Give the dotted names of settings, however they are nested."""
+def flatten_settings(settings: dict[str, Any], prefix: str = "index.") -> dict[str, Any]:
+    """Write nested objects as dotted names, so that `index: {...}`, bare and dotted names are alike."""
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{name}.")
+        path = prefix + name.removeprefix("index.")
+        if name == "index" and isinstance(value, dict):
+            flat |= flatten_settings(value)
+        elif isinstance(value, dict):
+            flat |= flatten_settings(value, f"{path}.")
         else:
-            yield f"{prefix}{name}"
+            flat[path] = value
+    return flat
 
 
 class Pipeline(FileModel):
@@ -303,8 +307,8 @@ class Pipeline(FileModel):
         for reserved in ("_meta", "_pg2es"):
             if reserved in mappings or reserved in _object(mappings, "properties"):
                 raise ValueError(f"must leave out {reserved}: it belongs to pg2es")
-        for path in _paths(_object(mapping, "settings")):
-            if path.removeprefix("index.") in _CHANGES_DOCUMENTS:
+        for path in flatten_settings(_object(mapping, "settings")):
+            if path in _CHANGES_DOCUMENTS:
                 raise ValueError(f"must leave out the setting {path}: documents would be stored otherwise than sent")
         return mapping
 

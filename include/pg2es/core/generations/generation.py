@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pg2es.core.config import FileModel, Related
+from pg2es.core.config import FileModel, Related, flatten_settings
 from pg2es.core.errors import FormatMismatch, GenerationError
 
 FORMAT = 1
@@ -62,7 +62,7 @@ class Recipe(FileModel):
     @property
     def settings(self) -> dict[str, Any]:
         """Index settings under their full dotted names, that of pg2es included where the mapping file has none."""
-        return {"index.gc_deletes": GC_DELETES, **_flatten(self.mapping.get("settings", {}))}
+        return {"index.gc_deletes": GC_DELETES, **flatten_settings(self.mapping.get("settings", {}))}
 
 
 class Meta(FileModel):
@@ -189,17 +189,3 @@ def index_body(meta: Meta) -> dict[str, Any]:
             "_meta": meta.to_mapping(),
         },
     }
-
-
-def _flatten(settings: dict[str, Any], prefix: str = "index.") -> dict[str, Any]:
-    """Write nested objects as dotted names, so that `index: {...}`, bare and dotted names are alike."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        path = prefix + name.removeprefix("index.")
-        if name == "index" and isinstance(value, dict):
-            flat |= _flatten(value)
-        elif isinstance(value, dict):
-            flat |= _flatten(value, f"{path}.")
-        else:
-            flat[path] = value
-    return flat

@@ -4,8 +4,13 @@ from collections.abc import Iterable
 
 from pg2es.core.sql.identifiers import quote, quote_table
 
-GENERATED_COLUMNS_VERSION = 180000
-"""From this version on a table whose replica identity has generated columns takes writes only if they are published."""
+
+def publishes_generated(server_version: int) -> bool:
+    """Whether stored generated columns can be published.
+
+    Where they can, writes fail on a table whose replica identity has a generated column that is not published.
+    """
+    return server_version >= 180000
 
 
 def create_publication(name: str, tables: Iterable[str], server_version: int) -> str:
@@ -30,7 +35,7 @@ def drop_publication(name: str) -> str:
 
 def _options(server_version: int) -> str:
     options = "publish_via_partition_root = true, publish = 'insert, update, delete, truncate'"
-    generated = ", publish_generated_columns = stored" if server_version >= GENERATED_COLUMNS_VERSION else ""
+    generated = ", publish_generated_columns = stored" if publishes_generated(server_version) else ""
     return options + generated
 
 

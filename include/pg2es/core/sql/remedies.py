@@ -51,6 +51,11 @@ def log_by_index(table: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+def log_by_some_index(table: str) -> str:
+    """Has the columns of a unique index of old rows in the events of a table; which index is left open."""
+    return f"ALTER TABLE {quote_table(table)} REPLICA IDENTITY USING INDEX …"
+
+
 def publish_whole(publication: str, table: str) -> tuple[str, str]:
     """Takes a row filter, or a list of columns, off a table of a publication."""
     publishes = f"ALTER PUBLICATION {quote(publication)}"

@@ -8,7 +8,7 @@ from pg2es.core.preflight import Finding, error, warning
 from pg2es.core.sql import catalog, publications, quote_table, remedies
 from pg2es.core.sql import preflight as statements
 from pg2es.services.preflight.places import source_file
-from pg2es.services.stream import Publication, describe_partial, read_publication
+from pg2es.services.stream import Publication, describe_partial, read_publication, unpublished
 
 OLDEST = 150000
 
@@ -52,7 +52,7 @@ def check_publication(session: Session, source: Source, tables: list[str]) -> It
     user = session.info.user
     may_create, owns = fetch_one(session, statements.DATABASE_RIGHTS, name)
     found = read_publication(session, name)
-    missing = [table for table in tables if found is None or table not in found.tables]
+    missing = unpublished(found, tables)
     if found is None:
         if not may_create:
             grant = remedies.allow_publications(session.info.dbname, user)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pg2es.adapters.postgres import Session, fetch_one, read_relations, read_table
+from pg2es.adapters.postgres import Session, fetch_one, read_stored, read_table
 from pg2es.core.config import Pipeline, Related
 from pg2es.core.errors import CatalogError
 from pg2es.core.preflight import Checking, Finding, error
@@ -10,7 +10,7 @@ from pg2es.core.sql import DocumentSql, catalog, publications, quote_table, reme
 from pg2es.core.sql import preflight as statements
 from pg2es.core.table import Generated, Key, ReplicaIdentity, Table, key_of
 from pg2es.services.preflight.places import pipeline_file, related_entry, table
-from pg2es.services.stream import find_write_problems
+from pg2es.services.stream import find_write_problems, unpublishable_when_full
 from pg2es.services.tables import PipelineTables
 
 
@@ -105,7 +105,7 @@ def _check_events(session: Session, found: Table, needed: tuple[str, ...], purpo
 
     What is in an event is decided by the relation that stores the row, so by each partition.
     """
-    published = session.info.server_version >= publications.GENERATED_COLUMNS_VERSION
+    published = publications.publishes_generated(session.info.server_version)
     for column in map(found.column, needed):
         if column.generated is Generated.VIRTUAL or (column.generated is Generated.STORED and not published):
             yield error(
@@ -114,17 +114,14 @@ def _check_events(session: Session, found: Table, needed: tuple[str, ...], purpo
                 "Lead to the root by the columns that it is generated from (roots_sql and columns).",
             )
             return
-    stored = [relation.name for relation in read_relations(session, found.name)]
-    names = [found.name] if found.name in stored else stored
-    for name in names:
-        relation = found if name == found.name else read_table(session, name)
+    for relation in read_stored(session, found):
         if relation.old_row_has(needed):
             continue
         has = ", ".join(relation.identity_columns) or "no column"
         if relation.replica_identity is ReplicaIdentity.NOTHING:
             has = "nothing at all"
         yield error(
-            table(name),
+            table(relation.name),
             f"Events carry of the old row {has}, but {purpose} needs {', '.join(needed)}: a change of it would be "
             f"missed.",
             _log_old_values(session, relation, needed),
@@ -133,8 +130,7 @@ def _check_events(session: Session, found: Table, needed: tuple[str, ...], purpo
 
 def _log_old_values(session: Session, relation: Table, needed: tuple[str, ...]) -> str:
     """Return statements after which old rows hold these columns and the application can still write."""
-    cannot_be_full = session.info.server_version >= publications.GENERATED_COLUMNS_VERSION and relation.virtual_columns
-    if not cannot_be_full:
+    if not unpublishable_when_full(session, relation):
         return f"{remedies.log_old_rows(relation.name)};"
     columns = tuple(dict.fromkeys((*relation.primary_key, *needed)))
     return " ".join(f"{statement};" for statement in remedies.log_by_index(relation.name, columns))

@@ -16,12 +16,18 @@ from pg2es.services.stream.connector import remove_connector, stop_connector
 from pg2es.services.stream.deployment import deploy, kept_generations, remove_source
 from pg2es.services.stream.fence import wait_for_fence
 from pg2es.services.stream.positions import is_streamed
-from pg2es.services.stream.replication import Publication, describe_partial, drop_publication, read_publication
+from pg2es.services.stream.replication import (
+    Publication,
+    describe_partial,
+    drop_publication,
+    read_publication,
+    unpublished,
+)
 from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_sink
 from pg2es.services.stream.source import ensure_source, renew_source
 from pg2es.services.stream.steering import find_connectors, remove_sinks, steer
 from pg2es.services.stream.topics import RETENTION_MS
-from pg2es.services.stream.writability import find_write_problems
+from pg2es.services.stream.writability import find_write_problems, unpublishable_when_full
 
 __all__ = [
     "RETENTION_MS",
@@ -48,6 +54,8 @@ __all__ = [
     "renew_source",
     "steer",
     "stop_connector",
+    "unpublishable_when_full",
+    "unpublished",
     "wait_for_fence",
     "write_marker",
 ]

@@ -52,33 +52,30 @@ def read_publication(session: Session, name: str) -> Publication | None:
     return Publication(by_root, all_operations, generated, frozenset(tables), frozenset(partial))
 
 
-def find_unpublished(session: Session, source: Source, tables: Iterable[str]) -> list[str]:
-    """Return the tables that the publication lacks; all, when there is none."""
-    found = read_publication(session, source.publication)
+def unpublished(found: Publication | None, tables: Iterable[str]) -> list[str]:
+    """Return the tables that a publication lacks; all, when there is none."""
     return [name for name in tables if found is None or name not in found.tables]
 
 
-def check_publishable(session: Session, source: Source, tables: Iterable[str]) -> None:
+def check_publishable(session: Session, name: str, found: Publication | None, tables: Iterable[str]) -> None:
     """Raise CatalogError when the application could not write to a table once it is published, or a part is left out.
 
-    A table that is published already harms nobody any more.
+    `found` is the publication `name` as it is. A table that is published already harms nobody any more.
     """
-    found = read_publication(session, source.publication)
-    missing = [table for table in tables if found is None or table not in found.tables]
+    missing = unpublished(found, tables)
     problems = [str(problem) for table in missing for problem in find_write_problems(session, table)]
-    problems += [describe_partial(source.publication, table) for table in tables if found and table in found.partial]
+    problems += [describe_partial(name, table) for table in tables if found and table in found.partial]
     if problems:
         raise CatalogError(" ".join(problems))
 
 
-def ensure_publication(session: Session, source: Source, tables: list[str]) -> None:
+def ensure_publication(session: Session, name: str, found: Publication | None, tables: list[str]) -> None:
     """Create the publication or add the tables that it lacks; one more table in it does no harm and stays.
 
-    The tables are publishable (`check_publishable`).
+    `found` is the publication as it is; the tables are publishable (`check_publishable`).
     """
-    name, version = source.publication, session.info.server_version
-    found = read_publication(session, name)
-    missing = find_unpublished(session, source, tables)
+    version = session.info.server_version
+    missing = unpublished(found, tables)
     with translate_errors(f"Publication {name}"):
         if found is None:
             session.execute(publications.create_publication(name, tables, version))

@@ -6,7 +6,7 @@ Order matters: Debezium needs the publication at the slot's position, and its co
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,12 +20,14 @@ from pg2es.services.locks import locked_source
 from pg2es.services.stream import positions
 from pg2es.services.stream.connector import create_stopped, ensure_stopped, is_stopped, start_connector
 from pg2es.services.stream.replication import (
+    Publication,
     check_publishable,
     create_slot,
     drop_slot,
     ensure_publication,
     ensure_slot,
-    find_unpublished,
+    read_publication,
+    unpublished,
 )
 from pg2es.services.stream.topics import ensure_topics
 from pg2es.services.tables import PipelineTables, read_tables
@@ -35,10 +37,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is asked of a source: the tables that it captures, and its connector's configuration."""
+    """What is asked of a source: the tables that it captures, and its connector's configuration.
+
+    `published` is the publication as it is.
+    """
 
     tables: list[str]
     config: Config
+    published: Publication | None
 
 
 def ensure_source(clients: Clients, source: Source, needed: Pipeline | None = None, *, mend: bool = False) -> None:
@@ -54,7 +60,7 @@ def ensure_source(clients: Clients, source: Source, needed: Pipeline | None = No
     with locked_source(clients, source):
         with clients.session(source) as session:
             wanted = _read_wanted(clients, session, source, needed)
-            _publish(clients, session, source, wanted.tables)
+            _publish(clients, session, source, wanted)
             slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
         begins = clients.connect.config(name) is None
         if begins:
@@ -75,7 +81,7 @@ def renew_source(clients: Clients, source: Source) -> None:
     with locked_source(clients, source):
         with clients.session(source) as session:
             wanted = _read_wanted(clients, session, source)
-            _publish(clients, session, source, wanted.tables)
+            _publish(clients, session, source, wanted)
             ensure_stopped(clients, source.connector, wanted.config)
             drop_slot(session, source)
             slot = create_slot(session, source)
@@ -88,8 +94,17 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
     if not pipelines:
         raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
     read_identity(session)
-    tables = list(_tables_of_pipelines(clients, session, source, pipelines, needed))
-    tables += _tables_of_generations(clients, session, source, pipelines)
+    published = read_publication(session, source.publication)
+
+    def read(pipeline: Pipeline) -> PipelineTables:
+        tables = read_tables(session, pipeline)
+        check_publishable(session, source.publication, published, pipeline.tables)
+        return tables
+
+    tables = [
+        *_tables_of_pipelines(clients, pipelines, needed, read),
+        *_tables_of_generations(clients, pipelines, read),
+    ]
     if not tables:
         raise CatalogError(
             f"No pipeline of source {source.name} can be streamed; `pg2es validate --connect` says why, and what to do."
@@ -103,34 +118,32 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
         "user": access.user,
         "sslmode": access.sslmode,
     }
-    return _Wanted([entry.table.name for entry in captured], source_config(source, captured, resolved))
+    return _Wanted([entry.table.name for entry in captured], source_config(source, captured, resolved), published)
 
 
 def _tables_of_pipelines(
-    clients: Clients, session: Session, source: Source, pipelines: list[Pipeline], needed: Pipeline | None
+    clients: Clients, pipelines: list[Pipeline], needed: Pipeline | None, read: Callable[[Pipeline], PipelineTables]
 ) -> Iterator[PipelineTables]:
     """Give what the pipelines ask for, as far as it can be streamed."""
     for pipeline in pipelines:
         try:
-            tables = read_tables(session, pipeline)
-            check_publishable(session, source, pipeline.tables)
+            tables = read(pipeline)
         except CatalogError as error:
             if (needed and needed.name == pipeline.name) or live_generation(clients.elasticsearch, pipeline):
                 raise
-            log.warning("Pipeline %s is left out of source %s: %s", pipeline.name, source.name, error)
+            log.warning("Pipeline %s is left out of source %s: %s", pipeline.name, pipeline.source, error)
         else:
             yield tables
 
 
 def _tables_of_generations(
-    clients: Clients, session: Session, source: Source, pipelines: list[Pipeline]
+    clients: Clients, pipelines: list[Pipeline], read: Callable[[Pipeline], PipelineTables]
 ) -> Iterator[PipelineTables]:
     """Give what the generations that exist were made from, as far as it is still there."""
     for pipeline in pipelines:
         for generation in list_generations(clients.elasticsearch, pipeline):
             try:
-                tables = read_tables(session, generation.made_from(pipeline))
-                check_publishable(session, source, tables.pipeline.tables)
+                tables = read(generation.made_from(pipeline))
                 captured_tables([(tables.pipeline, tables.sql, tables.related)])
             except CatalogError as error:
                 log.warning("Generation %s can no longer be fed: %s", generation.index, error)
@@ -138,17 +151,17 @@ def _tables_of_generations(
                 yield tables
 
 
-def _publish(clients: Clients, session: Session, source: Source, tables: list[str]) -> None:
-    """See to it that publication and topics are there for these tables.
+def _publish(clients: Clients, session: Session, source: Source, wanted: _Wanted) -> None:
+    """See to it that publication and topics are there for the wanted tables.
 
     A table that a generation is fed from and the publication lacked leaves a gap in that generation, which is written
     down before the table is added: nobody would know any more.
     """
-    missing = find_unpublished(session, source, tables)
+    missing = unpublished(wanted.published, wanted.tables)
     for pipeline in clients.project.pipelines_of(source) if missing else []:
         live = live_generation(clients.elasticsearch, pipeline)
         if live and live.meta.fence and {*missing} & {*live.made_from(pipeline).tables}:
             log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, live.index)
             live.remember(clients.elasticsearch, gap=datetime.now(UTC))
-    ensure_publication(session, source, tables)
-    ensure_topics(clients, source, tables)
+    ensure_publication(session, source.publication, wanted.published, wanted.tables)
+    ensure_topics(clients, source, wanted.tables)

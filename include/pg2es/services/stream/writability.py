@@ -7,8 +7,8 @@ identity, or with one that takes in a column which is not published. Nothing is 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pg2es.adapters.postgres import Session, read_relations, read_table
-from pg2es.core.sql import publications, quote_table, remedies
+from pg2es.adapters.postgres import Session, read_stored, read_table
+from pg2es.core.sql import publications, remedies
 from pg2es.core.table import ReplicaIdentity, Table
 
 
@@ -28,29 +28,27 @@ def find_write_problems(session: Session, name: str) -> Iterator[WriteProblem]:
 
     Raises CatalogError when the table is not there.
     """
-    table = read_table(session, name)
-    stored = [relation.name for relation in read_relations(session, name)]
-    for relation in [table] if name in stored else [read_table(session, partition) for partition in stored]:
+    for relation in read_stored(session, read_table(session, name)):
         if reason := _missing_identity(relation):
             yield WriteProblem(
                 relation.name,
                 f"UPDATE and DELETE would fail once it is published: it has no replica identity, because {reason}.",
                 f"{remedies.log_old_rows(relation.name)};",
             )
-        elif virtual := unpublishable(session, relation):
+        elif relation.replica_identity is ReplicaIdentity.FULL and (
+            virtual := unpublishable_when_full(session, relation)
+        ):
             yield WriteProblem(
                 relation.name,
                 f"UPDATE and DELETE would fail once it is published: its replica identity is FULL, which takes in "
                 f"{', '.join(virtual)}, and virtual generated columns cannot be published.",
-                f"Make them STORED, or name a unique index: ALTER TABLE {quote_table(relation.name)} "
-                f"REPLICA IDENTITY USING INDEX …;",
+                f"Make them STORED, or name a unique index: {remedies.log_by_some_index(relation.name)};",
             )
 
 
-def unpublishable(session: Session, relation: Table) -> tuple[str, ...]:
-    """Return the columns that PostgreSQL would log with FULL old rows and cannot publish."""
-    refuses = session.info.server_version >= publications.GENERATED_COLUMNS_VERSION
-    return relation.virtual_columns if refuses and relation.replica_identity is ReplicaIdentity.FULL else ()
+def unpublishable_when_full(session: Session, relation: Table) -> tuple[str, ...]:
+    """Return the columns for which writes fail where old rows are logged in full: they cannot be published."""
+    return relation.virtual_columns if publications.publishes_generated(session.info.server_version) else ()
 
 
 def _missing_identity(relation: Table) -> str:
