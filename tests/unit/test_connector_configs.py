@@ -80,6 +80,12 @@ def test_a_reference_of_another_type_is_looked_up_by_value() -> None:
     assert "route.related1.sql" not in render((made, sql))
 
 
+def test_a_reference_that_has_not_the_columns_of_the_key_is_named() -> None:
+    made, sql = pipeline("orders", ORDERS, {"table": "public.items", "root_key": ["order_id", "line"]})
+    with pytest.raises(CatalogError, match=r"public.items has 2 column\(s\), but the key of public.orders has 1: id"):
+        render((made, sql))
+
+
 class TestSource:
     def test_events_carry_keys_and_routes_alone(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         other = pipeline("customers", CUSTOMERS)

@@ -1,6 +1,7 @@
 """From changed rows to roots."""
 
 from pg2es.core.config import Related
+from pg2es.core.errors import CatalogError
 from pg2es.core.sql.identifiers import event_arrays, quote, quote_columns, quote_table, text_arrays
 from pg2es.core.table import Key, Table
 
@@ -10,10 +11,17 @@ def route_sql(related: Related, changed: Table, root: Table, key: Key) -> str | 
 
     `$1 … $C` are text arrays, one for each of `route_columns`, in parallel: old and new values of the changed rows, as
     events have them. None where these texts are the keys themselves.
+
+    Raises CatalogError when `root_key` names a column that is not there, or not one for each key column.
     """
     if related.roots_sql:
         return _roots_by_sql(related, changed, key)
     columns = [changed.column(name) for name in route_columns(related, changed)]
+    if len(columns) != len(key.columns):
+        raise CatalogError(
+            f"root_key of {changed.name} has {len(columns)} column(s), but the key of {root.name} has "
+            f"{len(key.columns)}: {', '.join(key.names)}. Name one column for each, in the same order."
+        )
     if all(column.writes_like(part) for column, part in zip(columns, key.columns, strict=True)):
         return None
     return _roots_by_value(related, changed, root, key)
