@@ -104,16 +104,6 @@ def test_a_broken_statement_stops_the_task(sink: SinkHarness) -> None:
     assert "pg2es validate --connect" in cause
 
 
-def test_a_statement_that_fails_on_a_row_stops_the_task(make_sink: Callable[..., SinkHarness]) -> None:
-    sink = make_sink(document="SELECT id, 1 / length(note) AS share FROM root", related=[])
-    sink.commit("INSERT INTO public.orders VALUES (1, NULL, '')")
-    sink.publish("orders", after={"id": 1})
-    sink.deploy()
-    cause = sink.wait_until_failed()
-    assert "Pipeline orders: sql.documents failed in PostgreSQL" in cause
-    assert "division by zero" in cause
-
-
 def test_two_rows_for_a_root_stop_the_task(make_sink: Callable[..., SinkHarness]) -> None:
     sink = make_sink(document="SELECT root.id FROM root, generate_series(1, 2)", related=[])
     sink.commit("INSERT INTO public.orders VALUES (1)")

@@ -21,8 +21,8 @@ def test_the_row_before_and_the_row_after_both_count() -> None:
     assert found.transaction == 7
 
 
-def test_a_null_leads_to_no_root() -> None:
-    assert parse_event(event(after={"a": 1, "b": None})).tuples(["a", "b"]) == set()
+def test_a_null_stays_one() -> None:
+    assert parse_event(event(after={"a": 1, "b": None})).tuples(["a", "b"]) == {("1", None)}
 
 
 def test_a_schema_may_be_around_it() -> None:

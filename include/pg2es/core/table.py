@@ -27,7 +27,8 @@ class Generated(StrEnum):
 class Column:
     """One column: its name and its type as `format_type` writes it.
 
-    `deterministic`: texts that are equal are the same bytes, which some collations do not say.
+    `deterministic`: texts that are equal are the same bytes, which some collations do not say. `stored_type`: of a
+    domain the type that it is made of, else the type itself; `enum` tells whether that one is an enum.
     """
 
     name: str
@@ -35,16 +36,28 @@ class Column:
     not_null: bool
     generated: Generated = Generated.NEVER
     deterministic: bool = True
+    stored_type: str = ""
+    enum: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stored_type", self.stored_type or self.type)
 
     @property
     def base_type(self) -> str:
-        """The type without its modifier."""
-        return self.type.split("(")[0]
+        """The stored type without its modifier."""
+        return self.stored_type.split("(")[0]
+
+    @property
+    def in_events(self) -> bool:
+        """Whether change events carry a value of the column as a text that PostgreSQL reads as the same value."""
+        return self.enum or self.base_type.rpartition(".")[2] in EVENT_TYPES
 
     def writes_like(self, other: "Column") -> bool:
         """Whether equal values of both columns have the same text."""
         alike = ({"smallint", "integer", "bigint"}, {"text", "character varying"})
-        return self.type == other.type or any({self.base_type, other.base_type} <= types for types in alike)
+        return self.stored_type == other.stored_type or any(
+            {self.base_type, other.base_type} <= types for types in alike
+        )
 
 
 @dataclass(frozen=True)
@@ -87,10 +100,19 @@ class Key:
         return tuple(column.name for column in self.columns)
 
 
-# Types whose text form PostgreSQL and Debezium write alike, so that a key read from an event finds its row.
+# Types whose equal values have the same text, so that a key read from an event finds its row.
 KEY_TYPES = (
     "smallint", "integer", "bigint", "numeric", "text", "character varying", "uuid", "boolean", "date", "oid",
 )  # fmt: skip
+
+# Without those of which Debezium writes nothing (name, pg_lsn, composite types, …), objects (point, arrays, hstore),
+# bytes in an order of its own (bit), or another value (time: 24:00 becomes 00:00; timetz: in UTC).
+EVENT_TYPES = frozenset({
+    *KEY_TYPES, "character", "bpchar", '"char"', "citext", "ltree", "bytea", "real", "double precision", "money",
+    "timestamp", "timestamp without time zone", "timestamp with time zone", "interval", "inet", "cidr", "macaddr",
+    "macaddr8", "json", "jsonb", "xml", "tsvector", "int4range", "int8range", "numrange", "daterange", "tsrange",
+    "tstzrange",
+})  # fmt: skip
 
 
 def key_of(table: Table, columns: tuple[str, ...] | None) -> Key:

@@ -27,10 +27,9 @@ class ChangeEvent:
     images: tuple[dict[str, Any], ...]
     transaction: int | None
 
-    def tuples(self, columns: Sequence[str]) -> set[tuple[str, ...]]:
-        """Return the columns' texts, before and after; a row with a NULL in one of them leads to no root."""
-        found = (tuple(_text_of(image, column) for column in columns) for image in self.images)
-        return {texts for texts in found if None not in texts}  # type: ignore[misc]
+    def tuples(self, columns: Sequence[str]) -> set[tuple[str | None, ...]]:
+        """Return the columns' texts, before and after; None for NULL."""
+        return {tuple(_text_of(image, column) for column in columns) for image in self.images}
 
 
 def parse_event(value: bytes | None) -> ChangeEvent:

@@ -3,7 +3,13 @@
 TABLE = """\
 SELECT c.relkind::text, c.relreplident::text,
   (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-      a.attgenerated, coalesce(o.collisdeterministic, true)) ORDER BY a.attnum)
+      a.attgenerated, coalesce(o.collisdeterministic, true),
+      (WITH RECURSIVE base AS (
+         SELECT a.atttypid AS oid, a.atttypmod AS modifier
+         UNION ALL
+         SELECT t.typbasetype, t.typtypmod FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typtype = 'd'
+       ) SELECT json_build_array(format_type(base.oid, base.modifier), t.typtype = 'e')
+         FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typtype <> 'd')) ORDER BY a.attnum)
    FROM pg_attribute a LEFT JOIN pg_collation o ON o.oid = a.attcollation
    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
   (SELECT array_agg(a.attname::text ORDER BY k.n)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from pg2es.core.backfill import BlockRange
 from pg2es.core.config import Pipeline
-from pg2es.core.sql.identifiers import literal, quote, quote_columns, quote_table, text_arrays
+from pg2es.core.sql.identifiers import literal, quote, quote_columns, quote_table
+from pg2es.core.sql.values import value_arrays
 from pg2es.core.table import Key, Table
 
 BUCKETS = 65_536
@@ -59,7 +60,7 @@ class DocumentSql:
         document line, NULL for a root that has no document. The document SQL sees `root` and `pg2es_requested`; every
         other name in it is a table's.
         """
-        arrays = text_arrays(column.type for column in self.key.columns)
+        arrays = value_arrays(self.key.columns)
         names = quote_columns(self.key.names)
         version = f"${len(self.key.columns) + 1}"
         predicate = (
@@ -80,7 +81,7 @@ class DocumentSql:
 
     def canonical_ids(self) -> str:
         """The document ids of a list of keys, in their order: `$1 … $K` as in `by_keys`; fails for what is no key."""
-        arrays = text_arrays(column.type for column in self.key.columns)
+        arrays = value_arrays(self.key.columns)
         names = quote_columns((*self.key.names, _POSITION))
         keys = f"unnest({arrays}) WITH ORDINALITY AS k ({names})"
         return f"SELECT {_id(self.key, 'k')} FROM {keys} ORDER BY k.{quote(_POSITION)}"

@@ -3,8 +3,6 @@
 The driver is imported where it quotes: who reads but names and enums from `core` need not load it.
 """
 
-from collections.abc import Iterable
-
 
 def quote(*parts: str) -> str:
     """Return a quoted identifier, `"a"` or `"a"."b"`."""
@@ -23,21 +21,6 @@ def literal(value: str | int) -> str:
     from psycopg import sql
 
     return sql.Literal(value).as_string(None).strip()
-
-
-def text_arrays(types: Iterable[str]) -> str:
-    """Return `$1::text[]::bigint[], …`: a parameter for each type, an array of texts that are cast to it."""
-    return ", ".join(f"${number}::text[]::{name}[]" for number, name in enumerate(types, start=1))
-
-
-def event_arrays(types: Iterable[str]) -> str:
-    """Return the same for texts as events have them: of bytes the hexadecimal digits alone."""
-    return ", ".join(
-        f"ARRAY(SELECT decode(digits, 'hex') FROM unnest(${number}::text[]) digits)"
-        if name == "bytea"
-        else f"${number}::text[]::{name}[]"
-        for number, name in enumerate(types, start=1)
-    )
 
 
 def quote_columns(names: tuple[str, ...], relation: str = "") -> str:

@@ -13,10 +13,13 @@ SET lc_monetary = 'C';
 SET jit = off;
 SET plan_cache_mode = force_custom_plan;
 SET default_transaction_read_only = off;
+SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',
+  'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
 SET client_encoding = 'UTF8'"""
 """Settings of each session that reads documents: whatever changes the text of a value is pinned.
 
-With `row_security` off, PostgreSQL refuses a read that a policy would narrow: what is hidden is not gone.
+Time limits that a role has are meant for applications; pg2es sets its own where it needs some. With `row_security` off,
+PostgreSQL refuses a read that a policy would narrow: what is hidden is not gone.
 """
 
 IDENTITY = """\

@@ -2,7 +2,8 @@
 
 from pg2es.core.config import Related
 from pg2es.core.errors import CatalogError
-from pg2es.core.sql.identifiers import event_arrays, quote, quote_columns, quote_table, text_arrays
+from pg2es.core.sql.identifiers import quote, quote_columns, quote_table
+from pg2es.core.sql.values import as_key, value_arrays
 from pg2es.core.table import Key, Table
 
 
@@ -12,11 +13,19 @@ def route_sql(related: Related, changed: Table, root: Table, key: Key) -> str | 
     `$1 … $C` are text arrays, one for each of `route_columns`, in parallel: old and new values of the changed rows, as
     events have them. None where these texts are the keys themselves.
 
-    Raises CatalogError when `root_key` names a column that is not there, or not one for each key column.
+    Raises CatalogError when a column is not there or events do not carry its values, or when `root_key` does not name
+    one for each key column.
     """
+    columns = [changed.column(name) for name in route_columns(related, changed)]
+    for column in columns:
+        if not column.in_events:
+            raise CatalogError(
+                f"Column {changed.name}.{column.name} has type {column.type}, whose values change events do not carry "
+                f"as PostgreSQL has them, so that it leads to no root. Name other columns (root_key, or roots_sql with "
+                f"columns)."
+            )
     if related.roots_sql:
         return _roots_by_sql(related, changed, key)
-    columns = [changed.column(name) for name in route_columns(related, changed)]
     if len(columns) != len(key.columns):
         raise CatalogError(
             f"root_key of {changed.name} has {len(columns)} column(s), but the key of {root.name} has "
@@ -38,7 +47,7 @@ def _roots_by_sql(related: Related, changed: Table, key: Key) -> str:
 def _roots_by_value(related: Related, changed: Table, root: Table, key: Key) -> str:
     """Compares values, not texts: `7.00` leads to the root `7`. What no root has leads nowhere."""
     same = " AND ".join(
-        f"root.{quote(part.name)} = changed.{quote(name)}::{part.base_type}"
+        f"root.{quote(part.name)} = {as_key(changed.column(name), part)}"
         for name, part in zip(route_columns(related, changed), key.columns, strict=True)
     )
     return (
@@ -49,7 +58,7 @@ def _roots_by_value(related: Related, changed: Table, root: Table, key: Key) -> 
 
 def _changed(related: Related, changed: Table) -> str:
     names = route_columns(related, changed)
-    arrays = event_arrays(changed.column(name).type for name in names)
+    arrays = value_arrays(changed.column(name) for name in names)
     return f"WITH changed AS MATERIALIZED (SELECT DISTINCT * FROM unnest({arrays}) AS changed ({quote_columns(names)}))"
 
 
@@ -63,7 +72,7 @@ def rootless_keys(table: Table, key: Key) -> str:
 
     `$1 … $K` are text arrays, one for each key column, in parallel.
     """
-    arrays = text_arrays(column.type for column in key.columns)
+    arrays = value_arrays(key.columns)
     same = " AND ".join(f"root.{name} = k.{name}" for name in map(quote, key.names))
     return (
         f"SELECT {_texts('k', key)} FROM unnest({arrays}) AS k ({quote_columns(key.names)})\n"

@@ -29,7 +29,7 @@ class RootFinder:
         self._sql = tables.sql
         self._refresh_topics = source.refresh_topics(tables.pipeline.name)
         self._routes = make_routes(tables.pipeline, source, tables.sql, tables.related).values()
-        self._known: dict[tuple[Route, tuple[str, ...]], frozenset[str]] = {}
+        self._known: dict[tuple[Route, tuple[str | None, ...]], frozenset[str]] = {}
 
     def find(self, record: DeadLetterRecord) -> frozenset[str]:
         """Return the ids of the documents that a dead-letter record leads to now; none when no row is left of it.
@@ -43,26 +43,26 @@ class RootFinder:
         if not routes:
             raise UnreadableRecord(f"pipeline {self._sql.pipeline.name} no longer reads topic {record.topic}")
         event = parse_event(record.value)
-        tuples = [(route, texts) for route in routes for texts in event.tuples(route.columns)]
+        tuples = [(route, texts) for route in routes for texts in event.tuples(route.columns) if _leads(route, texts)]
         if event.transaction is not None:
             self._wait_until_visible(event.transaction)
         return frozenset(identifier for route, texts in tuples for identifier in self._ids(route, texts))
 
-    def _ids(self, route: Route, texts: tuple[str, ...]) -> frozenset[str]:
+    def _ids(self, route: Route, texts: tuple[str | None, ...]) -> frozenset[str]:
         found = self._known.get((route, texts))
         if found is None:
             found = self._known[route, texts] = frozenset(self._look_up(route, texts))
         return found
 
-    def _look_up(self, route: Route, texts: tuple[str, ...]) -> Iterable[str]:
+    def _look_up(self, route: Route, texts: tuple[str | None, ...]) -> Iterable[str]:
         if not route.sql:
             return self._canonical(texts)
         return self._execute(self._sql.ids_of_roots(route.sql), texts, f"roots SQL of {route.topic}")
 
-    def _canonical(self, key: tuple[str, ...]) -> Iterable[str]:
+    def _canonical(self, key: tuple[str | None, ...]) -> Iterable[str]:
         return self._execute(self._sql.canonical_ids(), key, "key")
 
-    def _execute(self, statement: str, texts: tuple[str, ...], part: str) -> Iterable[str]:
+    def _execute(self, statement: str, texts: tuple[str | None, ...], part: str) -> Iterable[str]:
         with translate_sql_errors(self._sql.pipeline.name, part):
             try:
                 return [identifier for (identifier,) in self._session.execute(statement, [[text] for text in texts])]
@@ -93,3 +93,8 @@ class RootFinder:
             return bool(fetch_one(self._session, protocol.TRANSACTION_STATUS, transaction)[0] == _IN_PROGRESS)
         except psycopg.errors.InvalidParameterValue:  # of the future: an old event, or a lost timeline
             return False
+
+
+def _leads(route: Route, texts: tuple[str | None, ...]) -> bool:
+    """A key of which a part is NULL is none; SQL may have a use for the other columns."""
+    return route.sql is not None or None not in texts

@@ -73,7 +73,7 @@ def _check_columns(place: str, names: tuple[str, ...], key: Key) -> Iterator[Fin
 def _check_key_types(place: str, types: dict[str, str], key: Key) -> Iterator[Finding]:
     for column in key.columns:
         found = types.get(column.name)
-        if found is not None and _base(found) != _base(column.type):
+        if found is not None and _base(found) != _base(column.stored_type):
             yield error(
                 place,
                 f"Key column {column.name} is returned as {found}, but the table has {column.type}: the ids of the "

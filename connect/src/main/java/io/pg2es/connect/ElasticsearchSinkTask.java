@@ -49,6 +49,10 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private static final int TRIES = 3;
     /** Time for one {@code put}, well under Kafka's max.poll.interval.ms. */
     private static final Duration PUT_TIME = Duration.ofSeconds(60);
+    /** Time for one statement, after which fewer roots are read at once; a {@code put} may end with one. */
+    private static final Duration STATEMENT_TIME = Duration.ofSeconds(60);
+    /** The same where nothing waits for it. */
+    private static final Duration SPREAD_TIME = Duration.ofHours(1);
 
     private SinkConfig config;
     private SinkMetrics metrics;
@@ -60,6 +64,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private RefreshWriter writer;
     private OpenRecords open;
     private Spreader spreader;
+    private DeadLetters deadLetters;
     private Outcome outcome;
     private RequestedRefreshes requested;
     private Backoff backoff;
@@ -76,14 +81,16 @@ public final class ElasticsearchSinkTask extends SinkTask {
         config = new SinkConfig(props);
         metrics = new SinkMetrics(config.pipeline(), config.index(), props.getOrDefault(TASK_NUMBER, "0"));
         elasticsearch = new ElasticsearchClient(config);
-        link = new PrimaryLink(config, elasticsearch);
+        link = new PrimaryLink(config, elasticsearch, STATEMENT_TIME);
         collector = new RootCollector(config.pipeline(), config.routes(), metrics);
         visibilityWait = new VisibilityWait(config.visibilityPatience(), metrics);
         refresh = new Refresh(config, link, new BulkWriter(config, elasticsearch, metrics), metrics);
         writer = new RefreshWriter(config, metrics);
         open = new OpenRecords();
-        spreader = new Spreader(config, elasticsearch, new PrimaryLink(config, elasticsearch), writer, open, metrics);
-        outcome = new Outcome(config, link, writer, new DeadLetters(context.errantRecordReporter(), metrics));
+        PrimaryLink ofSpreader = new PrimaryLink(config, elasticsearch, SPREAD_TIME);
+        spreader = new Spreader(config, elasticsearch, ofSpreader, writer, open, metrics);
+        deadLetters = new DeadLetters(context.errantRecordReporter(), metrics);
+        outcome = new Outcome(config, link, writer, deadLetters);
         requested = new RequestedRefreshes(config, link, refresh, outcome, spreader, open, metrics);
         backoff = new Backoff(config.retryInitial(), config.retryMax());
         metrics.register();
@@ -103,6 +110,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     @Override
     public void put(Collection<SinkRecord> records) {
         spreader.check();
+        reportSpread();
         List<SinkRecord> changes = new ArrayList<>(records.size());
         for (SinkRecord record : records) {
             if (requested.isRequest(record)) {
@@ -116,6 +124,14 @@ public final class ElasticsearchSinkTask extends SinkTask {
         }
         requested.work();
         requested.schedule(context);
+    }
+
+    private void reportSpread() {
+        try {
+            spreader.report(deadLetters);
+        } catch (TransientFailure e) {
+            throw later(e, backoff.next());
+        }
     }
 
     private void refreshChanges(List<SinkRecord> records) {

@@ -274,8 +274,8 @@ public final class SinkKeys {
                         ROUTE_COLUMNS,
                         Type.LIST,
                         Validators.NAMES,
-                        "Columns of the changed row. They are taken from `before` and from `after`; a row with a NULL in "
-                                + "one of them leads to no root.")
+                        "Columns of the changed row. They are taken from `before` and from `after`; without SQL a row with "
+                                + "a NULL in one of them leads to no root.")
                 .optional(
                         ROUTE_SQL,
                         Type.STRING,

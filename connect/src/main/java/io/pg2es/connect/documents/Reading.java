@@ -9,4 +9,4 @@ import java.util.List;
  * @param documents one for each distinct root that was asked for
  * @param deadline until when the documents may be written
  */
-public record Reading(List<Document> documents, TimeLimit deadline) {}
+public record Reading(List<Document> documents, TimeLimit deadline) implements ReadResult {}

@@ -2,7 +2,7 @@
  * The words that the two servers have in common: a root's key, its document, and what one transaction read.
  *
  * <pre>
- *   RootKey ─▶ PostgreSQL ─▶ Reading: Document, Document, … ─▶ Elasticsearch
+ *   RootKey ─▶ PostgreSQL ─▶ ReadResult: a Reading of Document, Document, … ─▶ Elasticsearch
  *      ▲                                    │
  *      └────────── id of the document ──────┘
  * </pre>

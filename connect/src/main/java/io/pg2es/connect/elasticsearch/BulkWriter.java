@@ -202,13 +202,9 @@ public final class BulkWriter {
         }
     }
 
-    /** @param reason the kind of error in a word, a colon, a sentence: replay groups dead-letter records by the first */
     private void reject(Document document, String reason, Result result) {
         metrics.increment(Metric.REJECTED);
         result.rejected.put(
-                document.id(),
-                new RejectedDocumentException(String.format(
-                        "Pipeline %s: document %s was rejected for index %s: %s.",
-                        config.pipeline(), document.id(), config.index(), reason)));
+                document.id(), RejectedDocumentException.of(config.pipeline(), document.id(), config.index(), reason));
     }
 }

@@ -10,7 +10,13 @@ import org.apache.kafka.connect.errors.ConnectException;
 /** Tells PostgreSQL's passing failures from those that somebody must mend. */
 final class PostgresErrors {
     static final String INVALID_PARAMETER_VALUE = "22023";
+    private static final String QUERY_CANCELED = "57014";
     private static final String DATA_EXCEPTION = "22";
+    /**
+     * Classes of SQLSTATE that the values of single rows bring about: data, cardinality and constraints of domains, RAISE,
+     * limits of the program, and internal errors, which functions of extensions raise for values that they cannot take.
+     */
+    private static final Set<String> ROW_CLASSES = Set.of(DATA_EXCEPTION, "21", "23", "54", "P0", "XX");
 
     /** What mends errors that have nothing to do with the SQL, by SQLSTATE or its class. */
     private static final Map<String, String> REMEDIES = Map.of(
@@ -55,15 +61,28 @@ final class PostgresErrors {
         return error.getSQLState() != null && classOf(error.getSQLState()).equals(DATA_EXCEPTION);
     }
 
+    /** Whether single rows may be the cause, and others be read without them. */
+    static boolean isRowError(SQLException error) {
+        return error.getSQLState() != null && ROW_CLASSES.contains(classOf(error.getSQLState()));
+    }
+
+    /** Whether a statement took longer than the session lets it. */
+    static boolean isTooSlow(SQLException error) {
+        return QUERY_CANCELED.equals(error.getSQLState());
+    }
+
     /** PostgreSQL's words, in one line. */
     static String words(SQLException error) {
         return LINE_BREAK.matcher(error.getMessage().strip()).replaceAll("; ");
     }
 
     private String describe(String label, SQLException error) {
-        return String.format(
-                "Pipeline %s: %s failed in PostgreSQL: %s (SQLSTATE %s).",
-                pipeline, label, words(error), error.getSQLState());
+        return String.format("Pipeline %s: %s failed in PostgreSQL: %s.", pipeline, label, withState(error));
+    }
+
+    /** PostgreSQL's words with the SQLSTATE. */
+    static String withState(SQLException error) {
+        return String.format("%s (SQLSTATE %s)", words(error), error.getSQLState());
     }
 
     private static String remedy(String state) {

@@ -3,7 +3,7 @@ package io.pg2es.connect.postgres;
 import io.pg2es.connect.config.Route;
 import io.pg2es.connect.config.SinkConfig;
 import io.pg2es.connect.config.SinkKeys;
-import io.pg2es.connect.documents.Reading;
+import io.pg2es.connect.documents.ReadResult;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.generation.Identity;
 import io.pg2es.connect.retry.TransientFailure;
@@ -27,12 +27,11 @@ import org.postgresql.PGProperty;
 /**
  * A session on the primary: the only way to run SQL.
  *
- * <p>Whoever gets an exception closes the session and opens a new one, so no method tidies up after a failure.
+ * <p>Whoever gets another exception than a {@link LookupFailedException} closes the session and opens a new one, so no
+ * method tidies up after a failure.
  */
 public final class PostgresSession implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
-    /** Longest silence of the server; shorter than Kafka's max.poll.interval.ms, so that the task keeps its place. */
-    private static final Duration SOCKET_TIMEOUT = Duration.ofMinutes(2);
 
     private static final int FETCH_ROOTS = 10_000;
 
@@ -70,18 +69,23 @@ public final class PostgresSession implements AutoCloseable {
         }
     }
 
-    /** Connects and sets the session up. Nothing is prepared yet: {@link #identity()} comes first. */
-    public static PostgresSession open(SinkConfig config) throws TransientFailure {
+    /**
+     * Connects and sets the session up. Nothing is prepared yet: {@link #identity()} comes first.
+     *
+     * @param patience how long a statement may take; a server that is silent for twice as long is gone
+     */
+    public static PostgresSession open(SinkConfig config, Duration patience) throws TransientFailure {
         PostgresErrors errors = new PostgresErrors(config.pipeline());
         PostgresSession session;
         try {
             session = new PostgresSession(
-                    config, errors, DriverManager.getConnection(config.postgresUrl(), properties(config)));
+                    config, errors, DriverManager.getConnection(config.postgresUrl(), properties(config, patience)));
         } catch (SQLException e) {
             throw errors.translate("connecting", e);
         }
         try {
             session.statements.execute(SinkKeys.SQL_SESSION, config.sql(SinkKeys.SQL_SESSION));
+            session.statements.execute("limiting the time", "SET statement_timeout = " + patience.toMillis());
             return session;
         } catch (TransientFailure | RuntimeException e) {
             session.close();
@@ -89,7 +93,7 @@ public final class PostgresSession implements AutoCloseable {
         }
     }
 
-    private static Properties properties(SinkConfig config) {
+    private static Properties properties(SinkConfig config, Duration patience) {
         Properties properties = new Properties();
         PGProperty.USER.set(properties, config.postgresUser());
         PGProperty.PASSWORD.set(properties, config.postgresPassword().value());
@@ -97,7 +101,7 @@ public final class PostgresSession implements AutoCloseable {
         PGProperty.TCP_KEEP_ALIVE.set(properties, true);
         PGProperty.CONNECT_TIMEOUT.set(properties, (int) CONNECT_TIMEOUT.toSeconds());
         PGProperty.LOGIN_TIMEOUT.set(properties, (int) CONNECT_TIMEOUT.toSeconds());
-        PGProperty.SOCKET_TIMEOUT.set(properties, (int) SOCKET_TIMEOUT.toSeconds());
+        PGProperty.SOCKET_TIMEOUT.set(properties, (int) patience.multipliedBy(2).toSeconds());
         return properties;
     }
 
@@ -159,23 +163,38 @@ public final class PostgresSession implements AutoCloseable {
      * @return the roots; empty when there are more rows
      */
     public Optional<Set<RootKey>> lookUp(Route route, Collection<List<String>> tuples, int most)
-            throws TransientFailure {
+            throws TransientFailure, LookupFailedException {
         PreparedSql lookup = lookups.get(route);
         return statements.run(lookup.label(), statement -> {
             List<String> arguments = new ArrayList<>(List.of(tupleLiterals(route, tuples)));
             arguments.add(Long.toString(most + 1L));
             Set<RootKey> found = new LinkedHashSet<>();
-            long rows = stream(statement, lookup.execute(arguments.toArray(new String[0])), found::add);
+            long rows = streamLookUp(statement, lookup.execute(arguments.toArray(new String[0])), found::add);
             return rows > most ? Optional.<Set<RootKey>>empty() : Optional.of(found);
         });
     }
 
     /** Gives every root that the route's tuples lead to now, each once, however many they are. */
     public void streamLookUp(Route route, Collection<List<String>> tuples, RootReceiver receiver)
-            throws TransientFailure {
+            throws TransientFailure, LookupFailedException {
         PreparedSql lookup = wholeLookups.get(route);
         statements.run(
-                lookup.label(), statement -> stream(statement, lookup.execute(tupleLiterals(route, tuples)), receiver));
+                lookup.label(),
+                statement -> streamLookUp(statement, lookup.execute(tupleLiterals(route, tuples)), receiver));
+    }
+
+    private long streamLookUp(Statement statement, String sql, RootReceiver receiver)
+            throws SQLException, TransientFailure, LookupFailedException {
+        try {
+            return stream(statement, sql, receiver);
+        } catch (SQLException e) {
+            if (PostgresErrors.isRowError(e) || PostgresErrors.isTooSlow(e)) {
+                connection.rollback();
+                connection.setAutoCommit(true);
+                throw new LookupFailedException(e);
+            }
+            throw e;
+        }
     }
 
     /** Gives every root that there is. */
@@ -237,9 +256,8 @@ public final class PostgresSession implements AutoCloseable {
      *
      * @param epoch the generation's epoch, the upper bits of the version
      * @param maxBytes how much may be read, unless it is a single root
-     * @return the documents; empty when they are more than that
      */
-    public Optional<Reading> read(List<RootKey> roots, int epoch, long maxBytes) throws TransientFailure {
+    public ReadResult read(List<RootKey> roots, int epoch, long maxBytes) throws TransientFailure {
         return versionedRead.read(roots, epoch, maxBytes);
     }
 

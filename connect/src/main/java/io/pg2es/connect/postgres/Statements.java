@@ -38,7 +38,7 @@ final class Statements {
      *
      * @param label what fails if it does: a config key, or words
      */
-    <T> T run(String label, Work<T> work) throws TransientFailure {
+    <T, E extends Exception> T run(String label, Work<T, E> work) throws TransientFailure, E {
         try (Statement statement = connection.createStatement()) {
             statement.setEscapeProcessing(false);
             return work.on(statement);
@@ -48,7 +48,7 @@ final class Statements {
     }
 
     /** What is done with a statement. */
-    interface Work<T> {
-        T on(Statement statement) throws SQLException, TransientFailure;
+    interface Work<T, E extends Exception> {
+        T on(Statement statement) throws SQLException, TransientFailure, E;
     }
 }

@@ -3,6 +3,7 @@ package io.pg2es.connect.postgres;
 import io.pg2es.connect.config.SinkConfig;
 import io.pg2es.connect.config.SinkKeys;
 import io.pg2es.connect.documents.Document;
+import io.pg2es.connect.documents.ReadResult;
 import io.pg2es.connect.documents.Reading;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.retry.TimeLimit;
@@ -14,7 +15,6 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.connect.errors.ConnectException;
 
@@ -58,18 +58,17 @@ final class VersionedRead {
      *
      * @param epoch the generation's epoch, the upper bits of the version
      * @param maxBytes how much may be read, unless it is a single root
-     * @return the documents; empty when they are more than that
      */
-    Optional<Reading> read(List<RootKey> roots, int epoch, long maxBytes) throws TransientFailure {
+    ReadResult read(List<RootKey> roots, int epoch, long maxBytes) throws TransientFailure {
         TimeLimit deadline = TimeLimit.in(config.deadline());
         long version = statements.run(SinkKeys.SQL_VERSION, statement -> {
             connection.setAutoCommit(false);
             return takeVersion(statement, epoch);
         });
-        Optional<List<Document>> read =
-                statements.run(documents.label(), statement -> readDocuments(statement, roots, version, maxBytes));
+        ReadResult result = statements.run(
+                documents.label(), statement -> readDocuments(statement, roots, version, maxBytes, deadline));
         statements.run(SinkKeys.SQL_FLUSH, statement -> {
-            if (read.isPresent()) {
+            if (result instanceof Reading) {
                 statement.execute(config.sql(SinkKeys.SQL_FLUSH) + "\n; COMMIT");
             } else {
                 connection.rollback();
@@ -77,7 +76,7 @@ final class VersionedRead {
             connection.setAutoCommit(true);
             return null;
         });
-        return read.map(found -> new Reading(found, deadline));
+        return result;
     }
 
     private long takeVersion(Statement statement, int epoch) throws SQLException {
@@ -100,8 +99,25 @@ final class VersionedRead {
         return ((long) epoch << VERSION_BITS) | lsn;
     }
 
-    private Optional<List<Document>> readDocuments(
-            Statement statement, List<RootKey> roots, long version, long maxBytes) throws SQLException {
+    private ReadResult readDocuments(
+            Statement statement, List<RootKey> roots, long version, long maxBytes, TimeLimit deadline)
+            throws SQLException {
+        try {
+            return fetchDocuments(statement, roots, version, maxBytes, deadline);
+        } catch (SQLException e) {
+            if (PostgresErrors.isRowError(e)) {
+                return new ReadResult.Unreadable(PostgresErrors.withState(e));
+            }
+            if (PostgresErrors.isTooSlow(e) && roots.size() > 1) {
+                return new ReadResult.TooMuch();
+            }
+            throw e;
+        }
+    }
+
+    private ReadResult fetchDocuments(
+            Statement statement, List<RootKey> roots, long version, long maxBytes, TimeLimit deadline)
+            throws SQLException {
         statement.setFetchSize(FETCH_DOCUMENTS);
         List<Document> found = new ArrayList<>(roots.size());
         Set<String> ids = new HashSet<>();
@@ -115,7 +131,7 @@ final class VersionedRead {
                 }
                 bytes += document.bulkBytes();
                 if (bytes > maxBytes && roots.size() > 1) {
-                    return Optional.empty();
+                    return new ReadResult.TooMuch();
                 }
                 found.add(document);
             }
@@ -123,7 +139,7 @@ final class VersionedRead {
         if (found.isEmpty()) {
             throw brokenDocuments("returned no row for " + roots.size() + " roots");
         }
-        return Optional.of(found);
+        return new Reading(found, deadline);
     }
 
     private String[] documentArguments(List<RootKey> roots, long version) throws SQLException {

@@ -1,8 +1,9 @@
 package io.pg2es.connect.records;
 
 import io.pg2es.connect.config.Route;
-import io.pg2es.connect.deadletters.RejectedDocumentException;
+import io.pg2es.connect.deadletters.UnusableRecordException;
 import io.pg2es.connect.documents.RootKey;
+import io.pg2es.connect.postgres.LookupFailedException;
 import io.pg2es.connect.postgres.PostgresSession;
 import io.pg2es.connect.retry.TransientFailure;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -30,7 +32,7 @@ public final class Batch {
     private final Map<Route, Map<List<String>, List<SinkRecord>>> lookups = new LinkedHashMap<>();
     private final Map<Route, Map<List<String>, List<SinkRecord>>> wide = new LinkedHashMap<>();
     private final IdentityHashMap<SinkRecord, List<DataException>> faults = new IdentityHashMap<>();
-    private final Map<RootKey, RejectedDocumentException> rejected = new LinkedHashMap<>();
+    private final Map<RootKey, DataException> rejected = new LinkedHashMap<>();
     private final Set<RootKey> deleted = new LinkedHashSet<>();
     private boolean truncated;
     private Set<RootKey> pending;
@@ -133,12 +135,43 @@ public final class Batch {
             return;
         }
         Set<RootKey> roots = new LinkedHashSet<>(direct.keySet());
-        for (Map.Entry<Route, Map<List<String>, List<SinkRecord>>> lookup : lookups.entrySet()) {
-            session.lookUp(lookup.getKey(), lookup.getValue().keySet(), most)
-                    .ifPresentOrElse(roots::addAll, () -> wide.put(lookup.getKey(), lookup.getValue()));
+        for (Route route : List.copyOf(lookups.keySet())) {
+            findRoots(session, route, List.copyOf(lookups.get(route).keySet()), most, roots);
         }
-        lookups.keySet().removeAll(wide.keySet());
+        lookups.values().removeIf(Map::isEmpty);
         pending = roots;
+    }
+
+    /** Adds the roots of the tuples, found by halves where they cannot be found together. */
+    private void findRoots(
+            PostgresSession session, Route route, List<List<String>> tuples, int most, Set<RootKey> roots)
+            throws TransientFailure {
+        try {
+            Optional<Set<RootKey>> found = session.lookUp(route, tuples, most);
+            found.ifPresentOrElse(roots::addAll, () -> moveToWide(route, tuples));
+        } catch (LookupFailedException e) {
+            if (tuples.size() > 1) {
+                int half = tuples.size() / 2;
+                findRoots(session, route, tuples.subList(0, half), most, roots);
+                findRoots(session, route, tuples.subList(half, tuples.size()), most, roots);
+            } else if (e.problem().isPresent()) {
+                UnusableRecordException fault = noRoot(route, e.problem().get());
+                lookups.get(route).remove(tuples.get(0)).forEach(record -> addFault(record, fault));
+            } else {
+                moveToWide(route, tuples); // one row alone takes so long: it is left to whoever has the time
+            }
+        }
+    }
+
+    private void moveToWide(Route route, List<List<String>> tuples) {
+        Map<List<String>, List<SinkRecord>> ofRoute = wide.computeIfAbsent(route, key -> new LinkedHashMap<>());
+        tuples.forEach(tuple -> ofRoute.put(tuple, lookups.get(route).remove(tuple)));
+    }
+
+    /** Why a row's record is a dead-letter record: its values lead to no root, and never will. */
+    public static UnusableRecordException noRoot(Route route, String problem) {
+        return new UnusableRecordException(String.format(
+                "The row's columns %s lead to no root by route %s: %s.", route.columns(), route.name(), problem));
     }
 
     /** Lookups that lead to too many roots; whoever takes them over removes them. */
@@ -152,12 +185,12 @@ public final class Batch {
     }
 
     /** Nothing is left to do for the root, except to report why its document was rejected. */
-    public void reject(RootKey root, RejectedDocumentException reason) {
+    public void reject(RootKey root, DataException reason) {
         pending.remove(root);
         rejected.put(root, reason);
     }
 
-    Map<RootKey, RejectedDocumentException> rejected() {
+    Map<RootKey, DataException> rejected() {
         return Collections.unmodifiableMap(rejected);
     }
 

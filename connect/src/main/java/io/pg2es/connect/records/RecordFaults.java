@@ -2,8 +2,8 @@ package io.pg2es.connect.records;
 
 import io.pg2es.connect.config.Route;
 import io.pg2es.connect.deadletters.FaultyRecord;
-import io.pg2es.connect.deadletters.RejectedDocumentException;
 import io.pg2es.connect.documents.RootKey;
+import io.pg2es.connect.postgres.LookupFailedException;
 import io.pg2es.connect.postgres.PostgresSession;
 import io.pg2es.connect.retry.TransientFailure;
 import java.util.ArrayList;
@@ -20,13 +20,13 @@ import org.apache.kafka.connect.sink.SinkRecord;
 /**
  * Which records of a batch are faulty, and why: by themselves, or because a document they led to was rejected.
  *
- * <p>A lookup maps many tuples to roots at once and does not say which led to which. It is asked again, tuple by tuple,
- * only when a document was rejected.
+ * <p>A lookup maps many tuples to roots at once and does not say which led to which. It is asked again, by halves, only when
+ * a document was rejected.
  */
 public final class RecordFaults {
     private final Batch batch;
     private final PostgresSession session;
-    private final Map<Route, Map<List<String>, Set<RootKey>>> lookedUp = new HashMap<>();
+    private final Map<RootKey, Set<SinkRecord>> records = new HashMap<>();
 
     private RecordFaults(Batch batch, PostgresSession session) {
         this.batch = batch;
@@ -55,36 +55,47 @@ public final class RecordFaults {
                 reasons.put(record, new ArrayList<>(own));
             }
         }
-        for (Map.Entry<RootKey, RejectedDocumentException> rejection :
-                batch.rejected().entrySet()) {
-            for (SinkRecord record : recordsOf(rejection.getKey())) {
+        for (RootKey root : batch.rejected().keySet()) {
+            records.put(root, new LinkedHashSet<>(batch.direct().getOrDefault(root, List.of())));
+        }
+        if (!records.isEmpty()) {
+            for (Route route : batch.lookups().keySet()) {
+                findRecords(route, List.copyOf(batch.lookups().get(route).keySet()));
+            }
+        }
+        for (Map.Entry<RootKey, DataException> rejection : batch.rejected().entrySet()) {
+            Set<SinkRecord> found = records.get(rejection.getKey());
+            for (SinkRecord record : found.isEmpty() ? anyLookedUp() : found) {
                 reasons.computeIfAbsent(record, key -> new ArrayList<>()).add(rejection.getValue());
             }
         }
         return reasons;
     }
 
-    private Collection<SinkRecord> recordsOf(RootKey root) throws TransientFailure {
-        Set<SinkRecord> records = new LinkedHashSet<>(batch.direct().getOrDefault(root, List.of()));
-        for (Route route : batch.lookups().keySet()) {
-            for (Map.Entry<List<String>, List<SinkRecord>> tuple :
-                    batch.lookups().get(route).entrySet()) {
-                if (rootsOf(route, tuple.getKey()).contains(root)) {
-                    records.addAll(tuple.getValue());
-                }
+    /** Finds by halves which of the tuples lead to rejected documents. */
+    private void findRecords(Route route, List<List<String>> tuples) throws TransientFailure {
+        Set<RootKey> hit = rejectedOf(route, tuples);
+        if (tuples.size() > 1 && !hit.isEmpty()) {
+            int half = tuples.size() / 2;
+            findRecords(route, tuples.subList(0, half));
+            findRecords(route, tuples.subList(half, tuples.size()));
+        } else {
+            for (RootKey root : hit) {
+                records.get(root).addAll(batch.lookups().get(route).get(tuples.get(0)));
             }
         }
-        return records.isEmpty() ? anyLookedUp() : records;
     }
 
-    private Set<RootKey> rootsOf(Route route, List<String> tuple) throws TransientFailure {
-        Map<List<String>, Set<RootKey>> ofRoute = lookedUp.computeIfAbsent(route, key -> new HashMap<>());
-        Set<RootKey> roots = ofRoute.get(tuple);
-        if (roots == null) {
-            roots = session.lookUp(route, List.of(tuple), Integer.MAX_VALUE).orElseThrow();
-            ofRoute.put(tuple, roots);
+    /** Rejected roots among those that the tuples lead to. What leads to one no longer may lead nowhere now. */
+    private Set<RootKey> rejectedOf(Route route, List<List<String>> tuples) throws TransientFailure {
+        try {
+            Set<RootKey> found = new LinkedHashSet<>(
+                    session.lookUp(route, tuples, Integer.MAX_VALUE).orElseThrow());
+            found.retainAll(records.keySet());
+            return found;
+        } catch (LookupFailedException e) {
+            return tuples.size() > 1 ? records.keySet() : Set.of();
         }
-        return roots;
     }
 
     /** The link from tuple to root is gone meanwhile: rather one dead-letter record too many than a rejection unreported. */

@@ -71,10 +71,14 @@ public final class RootCollector {
         }
     }
 
+    /** What the route follows; a key of which a part is NULL is none, but SQL may have a use for the other columns. */
     private static Set<List<String>> tuples(Route route, ChangeEvent event) {
         Set<List<String>> tuples = new LinkedHashSet<>();
         for (Row image : event.images()) {
-            image.tuple(route.columns()).ifPresent(tuples::add);
+            List<String> tuple = image.tuple(route.columns());
+            if (route.sql().isPresent() || !tuple.contains(null)) {
+                tuples.add(tuple);
+            }
         }
         return tuples;
     }

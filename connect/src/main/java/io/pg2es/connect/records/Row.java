@@ -2,6 +2,7 @@ package io.pg2es.connect.records;
 
 import io.pg2es.connect.deadletters.UnusableRecordException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,13 +29,12 @@ sealed interface Row {
     }
 
     /**
-     * The texts of the columns; empty when one of them is NULL.
+     * The texts of the columns, null where one is NULL.
      *
      * @throws UnusableRecordException when the row lacks a column or its value
      */
-    default Optional<List<String>> tuple(List<String> columns) {
+    default List<String> tuple(List<String> columns) {
         List<String> tuple = new ArrayList<>(columns.size());
-        boolean complete = true;
         for (String column : columns) {
             if (!has(column)) {
                 throw new UnusableRecordException("it has no column " + column
@@ -45,13 +45,9 @@ sealed interface Row {
                 throw new UnusableRecordException("its column " + column
                         + " was left out of the WAL (a large value that did not change); set REPLICA IDENTITY FULL");
             }
-            if (value == null) {
-                complete = false;
-            } else {
-                tuple.add(textOf(column, value));
-            }
+            tuple.add(value == null ? null : textOf(column, value));
         }
-        return complete ? Optional.of(List.copyOf(tuple)) : Optional.empty();
+        return Collections.unmodifiableList(tuple);
     }
 
     private static String textOf(String column, Object value) {

@@ -1,6 +1,7 @@
 package io.pg2es.connect.refresh;
 
 import io.pg2es.connect.config.SinkKeys;
+import io.pg2es.connect.documents.ReadResult;
 import io.pg2es.connect.documents.Reading;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.retry.TransientFailure;
@@ -8,7 +9,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.connect.errors.ConnectException;
 
@@ -53,11 +53,12 @@ final class DocumentOwners {
 
     private void ask(Set<String> ids, Set<RootKey> unknown, Map<String, RootKey> owners) throws TransientFailure {
         for (RootKey root : unknown) {
-            Optional<Reading> reading =
+            ReadResult result =
                     link.session().read(List.of(root), link.generation().epoch(), Long.MAX_VALUE);
-            String id = reading.orElseThrow().documents().get(0).id();
-            if (ids.contains(id)) {
-                owners.put(id, root);
+            // One that cannot be read now was read before, and is none of the others.
+            if (result instanceof Reading reading
+                    && ids.contains(reading.documents().get(0).id())) {
+                owners.put(reading.documents().get(0).id(), root);
             }
         }
     }

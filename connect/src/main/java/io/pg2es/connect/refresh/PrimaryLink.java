@@ -23,14 +23,17 @@ public final class PrimaryLink implements AutoCloseable {
 
     private final SinkConfig config;
     private final ElasticsearchClient elasticsearch;
+    private final Duration patience;
     private PostgresSession session;
     private Identity identity;
     private Generation generation;
     private TimeLimit fresh;
 
-    public PrimaryLink(SinkConfig config, ElasticsearchClient elasticsearch) {
+    /** @param patience how long a statement may take */
+    public PrimaryLink(SinkConfig config, ElasticsearchClient elasticsearch, Duration patience) {
         this.config = config;
         this.elasticsearch = elasticsearch;
+        this.patience = patience;
     }
 
     /** Makes {@link #session()} and {@link #generation()} ready for use. */
@@ -48,7 +51,7 @@ public final class PrimaryLink implements AutoCloseable {
     }
 
     private void connect() throws TransientFailure {
-        session = PostgresSession.open(config);
+        session = PostgresSession.open(config, patience);
         identity = session.identity();
         agree();
         session.prepare();

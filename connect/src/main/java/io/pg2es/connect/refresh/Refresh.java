@@ -1,7 +1,10 @@
 package io.pg2es.connect.refresh;
 
 import io.pg2es.connect.config.SinkConfig;
+import io.pg2es.connect.deadletters.RejectedDocumentException;
+import io.pg2es.connect.deadletters.UnusableRecordException;
 import io.pg2es.connect.documents.Document;
+import io.pg2es.connect.documents.ReadResult;
 import io.pg2es.connect.documents.Reading;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.elasticsearch.BulkWriter;
@@ -11,22 +14,32 @@ import io.pg2es.connect.records.Batch;
 import io.pg2es.connect.retry.TimeIsUp;
 import io.pg2es.connect.retry.TimeLimit;
 import io.pg2es.connect.retry.TransientFailure;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.kafka.connect.errors.DataException;
 
 /**
  * Brings documents up to date, slice by slice: version, documents, flush, COMMIT, bulk request.
  *
  * <p>The version is taken before the read, so of two writers the one with the higher version has read later; nothing is
  * sent before the COMMIT; and what is not acknowledged is read again, never sent again.
+ *
+ * <p>A slice that is too large, takes too long or holds a root whose document PostgreSQL cannot read is halved; a root that
+ * fails alone is rejected, and holds up no other.
  */
 public final class Refresh {
     /** A slice is read whole before it is sent, so its size is bounded in bytes as well as in roots. */
     private static final int BULKS_IN_MEMORY = 4;
+
+    /** The kind of error of a document that PostgreSQL cannot make; those of Elasticsearch have its own names. */
+    private static final String UNREADABLE_ROW = "unreadable_row";
+
+    /** A slice that took longer to read is too large. */
+    private static final Duration SLOW = Duration.ofSeconds(10);
 
     private final SinkConfig config;
     private final PrimaryLink link;
@@ -62,28 +75,54 @@ public final class Refresh {
     public void runSlice(Batch batch, int mostRoots) throws TransientFailure {
         List<RootKey> slice =
                 batch.pending().stream().limit(Math.min(sliceRoots, mostRoots)).toList();
-        Optional<Reading> reading = read(slice);
-        if (reading.isEmpty()) {
-            sliceRoots = Math.max(1, slice.size() / 2);
-            return;
+        long start = System.nanoTime();
+        ReadResult result = read(slice);
+        Duration took = Duration.ofNanos(System.nanoTime() - start);
+        if (result instanceof Reading reading) {
+            settle(batch, slice, writer.write(reading));
+            resizeSlices(slice.size(), reading, took);
+        } else if (slice.size() == 1 && result instanceof ReadResult.Unreadable unreadable) {
+            batch.reject(slice.get(0), reasonOf(slice.get(0), unreadable.problem()));
+        } else {
+            halveSlices(slice.size());
         }
-        settle(batch, slice, writer.write(reading.get()));
-        growSlices(reading.get());
     }
 
-    private Optional<Reading> read(List<RootKey> slice) throws TransientFailure {
+    private ReadResult read(List<RootKey> slice) throws TransientFailure {
         long start = System.nanoTime();
-        Optional<Reading> reading = link.session().read(slice, link.generation().epoch(), readMaxBytes);
+        ReadResult result = link.session().read(slice, link.generation().epoch(), readMaxBytes);
         metrics.add(Metric.ROOTS_READ, slice.size());
         metrics.addTimeSince(start, Metric.READ_TOTAL, Metric.READ_MAX);
-        return reading;
+        return result;
     }
 
-    private void growSlices(Reading reading) {
+    private void resizeSlices(int size, Reading reading, Duration took) {
         long bytes = reading.documents().stream().mapToLong(Document::bulkBytes).sum();
-        if (sliceRoots < config.batchRoots() && 2 * bytes < readMaxBytes) {
+        if (took.compareTo(SLOW) > 0) {
+            halveSlices(size);
+        } else if (sliceRoots < config.batchRoots()
+                && 2 * bytes < readMaxBytes
+                && took.multipliedBy(2).compareTo(SLOW) < 0) {
             sliceRoots = Math.min(config.batchRoots(), 2 * sliceRoots);
         }
+    }
+
+    private void halveSlices(int size) {
+        sliceRoots = Math.max(1, size / 2);
+    }
+
+    /** Why a root cannot be read: what its record says is no key, or its document cannot be made. */
+    private DataException reasonOf(RootKey root, String problem) throws TransientFailure {
+        String document = root.columns().size() == 1
+                ? root.columns().get(0)
+                : root.columns().toString();
+        return link.session()
+                .findRootless(List.of(root))
+                .problem()
+                .<DataException>map(words -> new UnusableRecordException(
+                        String.format("Pipeline %s: %s is no key: %s.", config.pipeline(), document, words)))
+                .orElseGet(() -> RejectedDocumentException.of(
+                        config.pipeline(), document, config.index(), UNREADABLE_ROW + ": " + problem));
     }
 
     private void settle(Batch batch, List<RootKey> slice, BulkWriter.Result result) throws TransientFailure {

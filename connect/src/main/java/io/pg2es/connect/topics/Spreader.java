@@ -2,11 +2,14 @@ package io.pg2es.connect.topics;
 
 import io.pg2es.connect.config.Route;
 import io.pg2es.connect.config.SinkConfig;
+import io.pg2es.connect.deadletters.DeadLetters;
+import io.pg2es.connect.deadletters.FaultyRecord;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.elasticsearch.DocumentIds;
 import io.pg2es.connect.elasticsearch.ElasticsearchClient;
 import io.pg2es.connect.metrics.Metric;
 import io.pg2es.connect.metrics.SinkMetrics;
+import io.pg2es.connect.postgres.LookupFailedException;
 import io.pg2es.connect.postgres.PostgresSession;
 import io.pg2es.connect.records.Batch;
 import io.pg2es.connect.records.OpenRecords;
@@ -20,10 +23,13 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.BlockingDeque;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingDeque;
 import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,6 +59,7 @@ public final class Spreader implements AutoCloseable {
     private final OpenRecords open;
     private final SinkMetrics metrics;
     private final BlockingDeque<Job> jobs = new LinkedBlockingDeque<>();
+    private final Queue<FaultyRecord> faults = new ConcurrentLinkedQueue<>();
     private final Thread thread;
     private volatile RuntimeException failure;
 
@@ -97,11 +104,10 @@ public final class Spreader implements AutoCloseable {
     private void spread(Route route, Map<List<String>, List<SinkRecord>> tuples) {
         Set<SinkRecord> records = Collections.newSetFromMap(new IdentityHashMap<>());
         tuples.values().forEach(records::addAll);
-        List<List<String>> wanted = List.copyOf(tuples.keySet());
         LOG.info(
                 "Pipeline {}: {} changed rows lead to more than {} roots by route {}, which go to {}",
                 config.pipeline(),
-                wanted.size(),
+                tuples.size(),
                 config.spreadRoots(),
                 route.name(),
                 config.refreshTopic());
@@ -111,7 +117,27 @@ public final class Spreader implements AutoCloseable {
                 "the lookup of route " + route.name(),
                 false,
                 records,
-                pages -> link.session().streamLookUp(route, wanted, pages::add)));
+                pages -> addLookedUp(route, tuples, List.copyOf(tuples.keySet()), pages)));
+    }
+
+    /** Adds the roots of tuples, found by halves where one of them leads nowhere or all together take too long. */
+    private IdentityHashMap<SinkRecord, DataException> addLookedUp(
+            Route route, Map<List<String>, List<SinkRecord>> tuples, List<List<String>> part, RefreshWriter.Pages pages)
+            throws TransientFailure {
+        IdentityHashMap<SinkRecord, DataException> faulty = new IdentityHashMap<>();
+        try {
+            link.session().streamLookUp(route, part, pages::add);
+        } catch (LookupFailedException e) {
+            if (part.size() > 1) {
+                int half = part.size() / 2;
+                faulty.putAll(addLookedUp(route, tuples, part.subList(0, half), pages));
+                faulty.putAll(addLookedUp(route, tuples, part.subList(half, part.size()), pages));
+            } else {
+                String problem = e.problem().orElseThrow(() -> new TransientFailure(e.getMessage(), e));
+                tuples.get(part.get(0)).forEach(record -> faulty.put(record, Batch.noRoot(route, problem)));
+            }
+        }
+        return faulty;
     }
 
     /** Takes over a request for all roots and all documents, whose record is open. */
@@ -130,11 +156,25 @@ public final class Spreader implements AutoCloseable {
         }
     }
 
+    /**
+     * Reports records that led nowhere, on the task's thread. They stay open until they are reported.
+     *
+     * @throws TransientFailure when they are to be reported again later
+     */
+    public void report(DeadLetters deadLetters) throws TransientFailure {
+        for (FaultyRecord faulty = faults.peek(); faulty != null; faulty = faults.peek()) {
+            deadLetters.report(List.of(faulty));
+            open.done(List.of(faulty.record()));
+            faults.remove();
+        }
+    }
+
     /** What is to be written, and for which records. */
     private record Job(String name, boolean isAll, Collection<SinkRecord> records, Roots roots) {}
 
     private interface Roots {
-        void addTo(RefreshWriter.Pages pages) throws TransientFailure;
+        /** Adds the roots to the pages, and returns the records that lead to none and never will. */
+        IdentityHashMap<SinkRecord, DataException> addTo(RefreshWriter.Pages pages) throws TransientFailure;
     }
 
     private void work() {
@@ -168,9 +208,12 @@ public final class Spreader implements AutoCloseable {
             try {
                 link.open();
                 RefreshWriter.Pages pages = writer.pagesOf(config.refreshTopic());
-                job.roots().addTo(pages);
+                IdentityHashMap<SinkRecord, DataException> faulty = job.roots().addTo(pages);
                 pages.finish();
-                open.done(job.records());
+                faulty.forEach((record, reason) -> faults.add(new FaultyRecord(record, List.of(reason))));
+                open.done(job.records().stream()
+                        .filter(record -> !faulty.containsKey(record))
+                        .toList());
                 LOG.info("Pipeline {}: {} went to {}", config.pipeline(), job.name(), config.refreshTopic());
                 return;
             } catch (TransientFailure e) {
@@ -183,13 +226,14 @@ public final class Spreader implements AutoCloseable {
     }
 
     /** Of the documents, only those that no root has are left after the roots. */
-    private void addAll(RefreshWriter.Pages pages) throws TransientFailure {
+    private IdentityHashMap<SinkRecord, DataException> addAll(RefreshWriter.Pages pages) throws TransientFailure {
         link.session().streamRoots(pages::add);
         try (DocumentIds documents = DocumentIds.open(elasticsearch, config.index())) {
             for (List<String> ids = documents.next(); !ids.isEmpty(); ids = documents.next()) {
                 addRootless(keysOf(ids), pages);
             }
         }
+        return new IdentityHashMap<>();
     }
 
     private List<RootKey> keysOf(List<String> ids) {

@@ -6,6 +6,7 @@ import io.pg2es.connect.config.TestConfig;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.metrics.Metric;
 import io.pg2es.connect.metrics.SinkMetrics;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.Test;
@@ -32,7 +33,7 @@ class RootCollectorTest {
     }
 
     @Test
-    void tuplesOfLookupsKeepTheirRecordsAndThoseWithNullAreNoTuples() {
+    void tuplesOfLookupsKeepTheirRecordsAndNulls() {
         SinkRecord first = item(0, "1, \"order_id\": 10");
         SinkRecord second = item(1, "1, \"order_id\": 10");
         SinkRecord orphan = item(2, "2, \"order_id\": null");
@@ -41,8 +42,16 @@ class RootCollectorTest {
 
         assertThat(batch.lookups()).hasSize(1);
         assertThat(batch.lookups().values().iterator().next())
-                .containsOnlyKeys(List.of("1", "10"))
-                .containsEntry(List.of("1", "10"), List.of(first, second));
+                .containsOnlyKeys(List.of("1", "10"), Arrays.asList("2", null))
+                .containsEntry(List.of("1", "10"), List.of(first, second))
+                .containsEntry(Arrays.asList("2", null), List.of(orphan));
+    }
+
+    @Test
+    void aKeyWithANullIsNone() {
+        SinkRecord orphan = Events.record(ORDERS, 0, "{\"op\":\"c\",\"after\":{\"id\":null}}");
+        Batch batch = collector.collect(List.of(orphan));
+        assertThat(batch.hasWork()).isFalse();
         assertThat(batch.faultsOf(orphan)).isEmpty();
     }
 

@@ -1,0 +1,15 @@
+package io.pg2es.connect.documents;
+
+/** What came of reading roots: their documents, or why it has to be done otherwise. */
+public sealed interface ReadResult permits Reading, ReadResult.TooMuch, ReadResult.Unreadable {
+
+    /** More than is read at once, in bytes or in time: fewer roots are to be read. */
+    record TooMuch() implements ReadResult {}
+
+    /**
+     * PostgreSQL cannot read the document of one of the roots; of the others it can.
+     *
+     * @param problem its words
+     */
+    record Unreadable(String problem) implements ReadResult {}
+}

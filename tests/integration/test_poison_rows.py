@@ -1,0 +1,146 @@
+"""One row that PostgreSQL cannot read is one dead letter, one rejected document, or one line of a report; nothing waits
+for it."""
+
+from collections.abc import Callable
+
+from tests.integration.sink_harness import SinkHarness, order
+from tests.support import connect
+
+SLOW = "SELECT id, (SELECT 1 FROM pg_sleep(0.02 + 0 * root.id)) AS slept FROM root"
+SHARES = "SELECT id, 100 / length(note) AS share FROM root"
+
+
+def test_a_row_that_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(
+    make_sink: Callable[..., SinkHarness],
+) -> None:
+    sink = make_sink(document=SHARES, related=[])
+    sink.commit(
+        "INSERT INTO public.orders SELECT n, NULL, CASE n % 30 WHEN 7 THEN '' ELSE 'ab' END "
+        "FROM generate_series(1, 100) n"
+    )
+    for root in range(1, 101):
+        sink.publish("orders", after={"id": root})
+    sink.deploy()
+    letters = sink.dead_letters(4)
+    assert sorted(letter.value["after"]["id"] for letter in letters) == [7, 37, 67, 97]
+    assert "was rejected for index " in letters[0].reason
+    assert ": unreadable_row: ERROR: division by zero (SQLSTATE 22012)" in letters[0].reason
+    sink.wait_until(lambda: sink.count() == 96, lambda: f"{sink.count()} documents instead of 96")
+    sink.wait_until_running()
+
+
+def test_a_reference_to_something_else_leads_to_no_root(make_sink: Callable[..., SinkHarness]) -> None:
+    sink = make_sink(
+        tables=(
+            "CREATE TABLE public.orders (id bigint PRIMARY KEY)",
+            "CREATE TABLE public.notes (id bigint PRIMARY KEY, about text)",
+        ),
+        document="SELECT id, (SELECT count(*) FROM public.notes n WHERE n.about = root.id::text) AS notes FROM root",
+        related=[{"table": "public.notes", "root_key": "about"}],
+    )
+    sink.commit("INSERT INTO public.orders VALUES (1)", "INSERT INTO public.notes VALUES (1, '1')")
+    for about in ("5b1f6c1e-0000-4000-8000-000000000009", "", "1", None):
+        sink.publish("notes", after={"id": 1, "about": about})
+    sink.deploy()
+    sink.wait_for_document(1, order(1, notes=1))
+    sink.wait_until_running()
+
+
+def test_a_lookup_that_fails_for_one_row_goes_on_for_the_others(make_sink: Callable[..., SinkHarness]) -> None:
+    related = {
+        "table": "public.items",
+        "roots_sql": "SELECT o.id FROM changed c JOIN public.orders o ON o.id = c.name::bigint",
+        "columns": ["name"],
+    }
+    sink = make_sink(document="SELECT id, note FROM root", related=[related])
+    sink.commit("INSERT INTO public.orders SELECT n FROM generate_series(1, 20) n")
+    for name in (*range(1, 11), "x", "99999999999999999999", *range(11, 21)):
+        sink.publish("items", after={"id": 1, "name": name})
+    sink.deploy()
+    letters = sink.dead_letters(2)
+    assert [letter.value["after"]["name"] for letter in letters] == ["x", "99999999999999999999"]
+    assert "columns [name] lead to no root by route related1" in letters[0].reason
+    assert 'invalid input syntax for type bigint: "x"' in letters[0].reason
+    sink.wait_until(lambda: sink.count() == 20, lambda: f"{sink.count()} documents instead of 20")
+
+
+def test_a_lookup_of_many_roots_that_fails_for_one_row_goes_on_for_the_others(
+    make_sink: Callable[..., SinkHarness],
+) -> None:
+    # The bad row comes after more roots than a lookup may lead to: only whoever spreads them meets it.
+    related = {
+        "table": "public.items",
+        "roots_sql": "SELECT o.id FROM changed c JOIN public.orders o ON o.number::bigint = 10 / (c.name::int - 1)",
+        "columns": ["name"],
+    }
+    sink = make_sink(document="SELECT id, note FROM root", related=[related], stream={"spread_roots": 5})
+    sink.commit("INSERT INTO public.orders SELECT n, NULL, NULL, '10' FROM generate_series(1, 50) n")
+    sink.publish("items", after={"id": 1, "name": 2})
+    sink.publish("items", after={"id": 2, "name": 1})
+    sink.deploy()
+    [letter] = sink.dead_letters(1)
+    assert letter.value["after"] == {"id": 2, "name": 1}
+    assert "division by zero" in letter.reason
+    sink.wait_until(lambda: sink.count() == 50, lambda: f"{sink.count()} documents instead of 50")
+
+
+def test_a_null_in_one_of_several_columns_hides_no_other(make_sink: Callable[..., SinkHarness]) -> None:
+    related = {
+        "table": "public.items",
+        "roots_sql": "SELECT id FROM changed UNION ALL SELECT order_id FROM changed",
+        "columns": ["id", "order_id"],
+    }
+    sink = make_sink(document="SELECT id, note FROM root", related=[related])
+    sink.commit("INSERT INTO public.orders VALUES (1), (2), (3)")
+    sink.publish("items", after={"id": 1, "order_id": None})
+    sink.publish("items", before={"id": None, "order_id": 2}, after={"id": None, "order_id": 3})
+    sink.deploy()
+    for root in (1, 2, 3):
+        sink.wait_for_document(root, order(root))
+
+
+def test_only_the_row_that_led_to_a_rejected_document_is_a_dead_letter(make_sink: Callable[..., SinkHarness]) -> None:
+    sink = make_sink()
+    sink.commit(
+        "INSERT INTO public.customers SELECT n, 'Ada' FROM generate_series(1, 200) n",
+        "INSERT INTO public.orders SELECT n, n, NULL, CASE n % 50 WHEN 3 THEN 'none' ELSE '1' END "
+        "FROM generate_series(1, 200) n",
+    )
+    for customer in range(1, 201):
+        sink.publish("customers", after={"id": customer})
+    sink.deploy()
+    letters = sink.dead_letters(4)
+    assert sorted(letter.value["after"]["id"] for letter in letters) == [3, 53, 103, 153]
+    sink.wait_until(lambda: sink.count() == 196, lambda: f"{sink.count()} documents instead of 196")
+
+
+def test_a_time_limit_of_the_role_is_not_for_the_sink(make_sink: Callable[..., SinkHarness]) -> None:
+    sink = make_sink(document=SLOW, related=[])
+    sink.commit(
+        f"ALTER DATABASE {sink.database.name} SET statement_timeout = '200ms'",
+        "INSERT INTO public.orders SELECT n FROM generate_series(1, 40) n",
+    )
+    for root in range(1, 41):
+        sink.publish("orders", after={"id": root})
+    sink.deploy()
+    sink.wait_until(lambda: sink.count() == 40, lambda: f"{sink.count()} documents instead of 40")
+
+
+def test_a_read_that_is_cut_off_is_tried_with_fewer_roots(make_sink: Callable[..., SinkHarness]) -> None:
+    sink = make_sink(document=SLOW, related=[])
+    sink.commit("INSERT INTO public.orders SELECT n FROM generate_series(1, 100) n")
+    for root in range(1, 101):
+        sink.publish("orders", after={"id": root})
+    sink.deploy()
+    with connect(sink.database.name, superuser=True) as session:
+
+        def cut_off() -> bool:
+            found = session.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'active' "
+                "AND datname = current_database() AND query LIKE 'EXECUTE pg2es_documents%'"
+            )
+            return found.rowcount > 0
+
+        sink.wait_until(cut_off, lambda: "the sink reads no documents")
+    sink.wait_until(lambda: sink.count() == 100, lambda: f"{sink.count()} documents instead of 100")
+    assert sink.metrics()["Retries"] == 0
