@@ -14,7 +14,9 @@ from pg2es.core.monitoring import ConnectorStatus
 from pg2es.services import dead_letters as replay
 from pg2es.services import reports
 from pg2es.services.clients import Clients
+from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
+from tests import oracle
 from tests.support import CHECKOUT, Database, ProjectFolder
 
 if TYPE_CHECKING:
@@ -53,9 +55,10 @@ def test_backfill_and_connectors(dags: "dict[str, DAG]", streamed_folder: Projec
     assert run.state == "success"
     copied = [task for task in run.get_task_instances() if task.task_id == "copy_chunk"]
     assert len(copied) >= 3
-    index = indices.live_generation(clients.elasticsearch, pipeline.alias)
-    assert index
+    live = require_live_generation(clients.elasticsearch, pipeline)
+    index = live.index
     assert indices.count_documents(clients.elasticsearch, index) == 3000
+    oracle.check(clients, pipeline, live)
     assert clients.connect.status(sink_connector(index)) is not None
     settings = clients.elasticsearch.indices.get_settings(index=index)[index]["settings"]["index"]
     assert "refresh_interval" not in settings  # only while the index was built
@@ -141,6 +144,7 @@ def test_reindex_and_rollback(dags: "dict[str, DAG]", streamed_folder: ProjectFo
     assert second is not None
     assert second > first
     assert client.count(index=pipeline.alias, query={"match": {"note": "needle"}})["count"] == 1
+    oracle.check(clients, pipeline, require_live_generation(client, pipeline))
 
     assert dags["rollback_notes"].test().state == "success"
     assert indices.live_generation(client, pipeline.alias) == first

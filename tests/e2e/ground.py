@@ -25,6 +25,7 @@ from pg2es.services.generations import Generation, make_plan, require_live_gener
 from pg2es.services.stream import remove_sinks
 from pg2es.services.waiting import wait_for
 from stack.config import load_config
+from tests import oracle
 from tests.e2e.task_processes import find_task_processes
 from tests.e2e.watchers import Searcher
 from tests.e2e.writers import SCHEMA, STABLE, Writers
@@ -274,9 +275,10 @@ class Ground:
     def check_equal(self, pipeline: str, generation: Generation | None = None) -> None:
         """Fail unless every document of a generation, the live one by default, equals its row."""
         clients = self.clients
-        found = compare(clients, clients.project.pipeline(pipeline), generation or self.live(pipeline))
+        judged, generation = clients.project.pipeline(pipeline), generation or self.live(pipeline)
+        found = compare(clients, judged, generation)
         assert found.clean, str(found)
-        assert found.in_flight == 0
+        oracle.check(clients, judged, generation)
 
     def search(self, alias: str, **query: Any) -> list[dict[str, Any]]:
         """Return the documents that a query finds."""

@@ -21,6 +21,7 @@ from pg2es.services.drift import compare, reconcile
 from pg2es.services.generations import Generation, require_live_generation
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
+from tests import oracle
 from tests.e2e.conftest import ORDERS
 
 CHUNKS = 8
@@ -58,6 +59,7 @@ def test_backfill_with_writers_a_killed_worker_and_a_killed_task(
     found = compare(clients, pipeline, generation)
     assert found.clean, str(found)
     assert found.equal > ORDERS // 2
+    oracle.check(clients, pipeline, generation)
     _check_reconciliation(clients, pipeline, generation, found.equal)
 
 
@@ -80,6 +82,7 @@ def _check_reconciliation(clients: Clients, pipeline: Pipeline, generation: Gene
     assert (spoiled.found.ids[Drift.MISSING], spoiled.found.ids[Drift.ALTERED]) == ([missing], [altered])
     assert spoiled.found.drifted == 2
     assert compare(clients, pipeline, generation).clean
+    oracle.check(clients, pipeline, generation)
 
 
 def _chunks(progress: Progress) -> list[TaskInstance]:

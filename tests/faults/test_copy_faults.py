@@ -17,6 +17,7 @@ from pg2es.services.refresh import refresher as refresh
 from pg2es.services.refresh.refresher import CopyResult
 from pg2es.services.tables import read_tables
 from pg2es.services.waiting import wait_for
+from tests import oracle
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder
 
@@ -85,8 +86,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost_by_it(folder: ProjectFolder, m
     indices.apply_settings(client, generation.index, {blocked: None})
     result = copy(folder, generation, lambda _: None)
     assert result.rows == ROWS
-    indices.refresh_index(client, generation.index)
-    assert indices.count_documents(client, generation.index) == ROWS
+    oracle.check(clients, clients.project.pipeline("notes"), generation)
 
 
 def test_a_copy_is_slower_after_a_refusal(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
@@ -114,5 +114,4 @@ def test_a_copy_is_slower_after_a_refusal(folder: ProjectFolder, caplog: pytest.
             result = copy(folder, generation, on_slice)
     assert "Elasticsearch is behind: the next slice is read in" in caplog.text
     assert (result.rows, result.outcome.rejected) == (ROWS, [])
-    indices.refresh_index(client, generation.index)
-    assert indices.count_documents(client, generation.index) == ROWS
+    oracle.check(clients, clients.project.pipeline("notes"), generation)

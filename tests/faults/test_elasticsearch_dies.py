@@ -10,6 +10,7 @@ from pg2es.services.drift import comparison as compare
 from pg2es.services.refresh import Refresher, Slice, Target
 from pg2es.services.tables import read_tables
 from stack.launcher import Stack
+from tests import oracle
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder
 
@@ -53,3 +54,4 @@ def test_a_copy_survives_the_death_of_elasticsearch(
     )
     found = compare.compare(clients, pipeline, generation)
     assert (found.clean, found.equal) == (True, ROWS)
+    oracle.check(clients, pipeline, generation)

@@ -16,6 +16,8 @@ from bench.outages import (
     writing,
 )
 from bench.reindex import fill
+from pg2es.services.generations import require_live_generation
+from tests import oracle
 
 ROWS = 20_000
 PAUSE_S = 0.1
@@ -41,6 +43,13 @@ def test_a_server_that_is_away_for_long(ground: Ground, server: str) -> None:
     check_outage(ground, server, DOWN_S)
 
 
+def check(ground: Ground) -> None:
+    check_equal(ground)
+    oracle.check(
+        ground.clients, ground.pipeline, require_live_generation(ground.clients.elasticsearch, ground.pipeline)
+    )
+
+
 def check_outage(ground: Ground, server: str, down_s: float) -> None:
     with writing(ground, PAUSE_S) as changes:
         lose_server(ground, server, down_s)
@@ -48,7 +57,7 @@ def check_outage(ground: Ground, server: str, down_s: float) -> None:
         wait_until_searchable(ground)
         assert changes.committed > before, "nobody wrote after the outage"
     assert (changes.lost > 0) == (server == "postgres")
-    check_equal(ground)
+    check(ground)
 
 
 @pytest.mark.parametrize("end", ["source", "sink"])
@@ -56,4 +65,4 @@ def test_another_worker_takes_over(ground: Ground, end: str) -> None:
     with writing(ground, PAUSE_S):
         connector = ground.source.connector if end == "source" else live_sink(ground)
         lose_worker(ground, connector)  # fails when nobody takes over; `python -m bench` measures how long it takes
-    check_equal(ground)
+    check(ground)

@@ -5,6 +5,7 @@ from pg2es.services import backfill
 from pg2es.services.clients import Clients
 from pg2es.services.drift import compare
 from pg2es.services.generations import Generation, create_generation, read_recipe, require_live_generation
+from tests import oracle
 
 
 def make_generation(clients: Clients, pipeline: Pipeline) -> Generation:
@@ -30,6 +31,8 @@ def run_backfill(clients: Clients, pipeline: Pipeline, count: int | None = None)
 
 def check_equal(clients: Clients, pipeline: Pipeline, documents: int) -> None:
     """Fail unless there are so many documents and each equals its row."""
-    found = compare(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
+    live = require_live_generation(clients.elasticsearch, pipeline)
+    found = compare(clients, pipeline, live)
     assert found.clean, f"{found}; {found.samples}"
     assert found.equal == documents
+    oracle.check(clients, pipeline, live)

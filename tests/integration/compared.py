@@ -13,6 +13,7 @@ from pg2es.core.drift import Comparison
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, require_live_generation
 from pg2es.services.stream import pass_barrier
+from tests import oracle
 from tests.integration.batch import run_backfill
 from tests.support import Database, ProjectFolder, connect
 
@@ -35,6 +36,12 @@ class Compared:
 
     def compare(self) -> Comparison:
         return self._compare(self.clients, self.pipeline, self.generation)
+
+    def check_equal(self) -> None:
+        """Fail unless every document equals its row."""
+        found = self.compare()
+        assert found.clean, str(found)
+        oracle.check(self.clients, self.pipeline, self.generation)
 
     def pass_barrier(self) -> None:
         pass_barrier(self.clients, self.pipeline, self.generation)
