@@ -54,7 +54,7 @@ class Kafka(Service):
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = self.config.credentials["KAFKA_CLUSTER_ID"]
             format_storage = build_java_command(
-                "128m", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties
+                "128m", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", properties
             )
             self.user.run(format_storage, self.environment())
 

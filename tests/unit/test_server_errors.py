@@ -1,12 +1,16 @@
 """Errors of the servers in pg2es' words: by type and code, and by text only where a server tells nothing else."""
 
+from types import SimpleNamespace
+
 import psycopg
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
 from elasticsearch import ApiError
 
 from pg2es.adapters import elasticsearch, postgres
+from pg2es.adapters.kafka.client import end_offsets
 from pg2es.adapters.kafka.client import translate_errors as translate_kafka
 from pg2es.core.errors import (
     AccessDenied,
@@ -68,6 +72,21 @@ def test_kafka(code: int, expected: type[Pg2esError], sentence: str) -> None:
     with pytest.raises(expected, match=sentence) as raised, translate_kafka("listing topics"):
         raise KafkaException(KafkaError(code))
     assert str(raised.value).startswith("Kafka: listing topics failed: ")
+
+
+def test_a_partition_without_a_leader_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a moment after its topic was made."""
+    failures = [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._AUTHENTICATION]
+
+    def list_offsets(_: object) -> None:
+        raise KafkaException(KafkaError(failures.pop(0)))
+
+    admin = AdminClient({"bootstrap.servers": ""})
+    monkeypatch.setattr(AdminClient, "list_topics", lambda *_, **__: SimpleNamespace(topics={}), raising=False)
+    monkeypatch.setattr(AdminClient, "list_offsets", lambda _, asked: list_offsets(asked), raising=False)
+    with pytest.raises(AccessDenied):
+        end_offsets(admin, [])
+    assert failures == []
 
 
 @pytest.mark.parametrize(

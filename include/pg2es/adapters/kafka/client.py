@@ -23,10 +23,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __al
     OffsetSpec,
     ResourceType,
 )
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from pg2es.core.errors import AccessDenied, KafkaUnavailable, Pg2esError
 
 TIMEOUT_S = 30
+
+LEADER_S = 5
+"""How long a partition may be without a leader."""
 
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
@@ -84,6 +88,11 @@ _BY_CODE: dict[int, tuple[type[Pg2esError], str]] = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: _RIGHT,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHT,
 }
+_LEADERLESS = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 _UNAVAILABLE: tuple[type[Pg2esError], str] = (KafkaUnavailable, "Are the brokers up?")
 
 
@@ -213,5 +222,18 @@ def _list_offsets(admin: AdminClient, topics: list[str], spec: OffsetSpec) -> di
         if missing:
             raise KafkaUnavailable(f"Kafka has no topic {', '.join(missing)}; deploy the connectors first.")
         partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
-        futures = admin.list_offsets(dict.fromkeys(partitions, spec))
-        return {(p.topic, p.partition): future.result(TIMEOUT_S).offset for p, future in futures.items()}
+        for attempt in Retrying(
+            retry=retry_if_exception(_has_no_leader),
+            wait=wait_fixed(0.1),
+            stop=stop_after_delay(LEADER_S),
+            reraise=True,
+        ):
+            with attempt:
+                futures = admin.list_offsets(dict.fromkeys(partitions, spec))
+                return {(p.topic, p.partition): future.result(TIMEOUT_S).offset for p, future in futures.items()}
+        raise AssertionError  # pragma: no cover - Retrying returns or raises
+
+
+def _has_no_leader(error: BaseException) -> bool:
+    """Whether a partition has no leader yet, as for a moment after it was made."""
+    return isinstance(error, KafkaException) and error.args[0].code() in _LEADERLESS
