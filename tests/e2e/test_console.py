@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from pg2es.core.generations import sink_connector
 from pg2es.services.waiting import wait_for
@@ -93,7 +93,7 @@ def test_what_is_shown_is_what_is_there(ground: Ground) -> None:
     assert {part["state"] for connector in connectors for part in connector["parts"]} == {"RUNNING"}
     assert history["pipeline"][-1]["freshness_ms"] > 0
     assert history["source"][-1]["lag_ms"] > 0
-    assert letters == []
+    assert letters == {"groups": [], "at_most": 10_000}
     assert missing.status_code == 404
     assert missing.json()["detail"].startswith("There is no pipeline nothing; known: ")
 
@@ -156,12 +156,48 @@ def test_an_admin_reconciles(ground: Ground, browser: Browser) -> None:
     assert ground.airflow._call("GET", f"/dags/{dag_id}/dagRuns/{new}")["triggering_user_name"] == User.admin().name
 
 
+def test_a_button_of_a_paused_dag_says_so_and_starts_nothing(ground: Ground, browser: Browser) -> None:
+    dag_id = f"rollback_{ground.notes}"
+    known = ground.list_runs(dag_id).keys()
+    ground.airflow._set_paused(dag_id, paused=True)
+    try:
+        with log_in(browser, User.admin(), f"pg2es/{ground.notes}") as page:
+            page.get_by_role("button", name="Roll back").click()
+            dialog = page.get_by_role("alertdialog")
+            expect(dialog).to_contain_text(f"The DAG {dag_id} is paused, so a run would wait for ever.")
+            expect(dialog.get_by_role("button", name="Roll back")).to_be_disabled()
+            expect(dialog.get_by_role("link", name="Unpause it")).to_have_attribute(
+                "href", re.compile(f"/dags/{dag_id}$")
+            )
+    finally:
+        ground.airflow.unpause(dag_id)
+    assert ground.list_runs(dag_id).keys() == known
+
+
+def test_the_page_asks_again_only_after_an_answer(ground: Ground, browser: Browser) -> None:
+    asked: list[Route] = []
+    with log_in(browser, User.viewer(), "pg2es") as page:
+        expect(_row(page, ground.notes)).to_be_visible()
+        page.route("**/pg2es/api/overview", asked.append)  # and nobody answers
+        page.clock.install()
+        with page.expect_request("**/pg2es/api/overview"):
+            page.reload(wait_until="domcontentloaded")
+        expect(page.get_by_role("status", name="Loading").first).to_be_visible()
+        page.clock.run_for(120_000)
+        assert len(asked) == 1
+        asked[0].continue_()
+        expect(_row(page, ground.notes)).to_be_visible()
+        with page.expect_request("**/pg2es/api/overview"):
+            page.clock.run_for(15_000)
+        page.unroute_all(behavior="ignoreErrors")
+
+
 def test_a_plan_with_a_difference(ground: Ground, browser: Browser) -> None:
     ground.change_mapping(ground.notes, amount={"type": "keyword"})
     try:
         with log_in(browser, User.viewer(), f"pg2es/{ground.notes}") as page:
             differences = page.get_by_role("table", name="Differences")
-            expect(differences.get_by_role("row").filter(has_text="field amount")).to_contain_text("reindex needed")
+            expect(differences.get_by_role("row").filter(has_text="field amount")).to_contain_text("to be tried")
     finally:
         ground.change_mapping(ground.notes, amount={"type": "integer"})
 

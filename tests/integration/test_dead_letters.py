@@ -109,6 +109,12 @@ def test_poison_stays_until_its_cause_is_corrected(orders: SinkHarness) -> None:
     orders.wait_for_document("1", {"id": "1", "number": "1"})
     orders.wait_for_document("3", {"id": "3", "number": "3"})
     wait_for_letters(orders, 4)
+    source = orders.folder.source_model()
+    assert replay.list_few_groups(orders.clients, source, 4) == replay.list_groups(orders.clients, source)
+    assert replay.list_few_groups(orders.clients, source, 3) is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pg2es.adapters.kafka.dead_letters.HELD", 3)  # of so many more are read twice
+        assert replay.list_few_groups(orders.clients, source, 4) == replay.list_groups(orders.clients, source)
 
     found = groups(orders)
     assert {name: group.count for name, group in found.items()} == {

@@ -19,6 +19,7 @@ from pg2es.services.generations import (
     read_recipe,
     require_live_generation,
 )
+from pg2es_airflow.console import views
 from tests.integration.batch import check_equal, make_generation, run_backfill
 from tests.support import Database, ProjectFolder
 
@@ -255,6 +256,29 @@ def test_each_difference_has_its_own_verdict(planned: Planned) -> None:
         ("field price", Verdict.IN_PLACE),
     ]
     assert planned.plan().verdict is Verdict.REINDEX
+
+
+def test_who_only_looks_makes_no_index_and_is_told_what_only_elasticsearch_knows(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("an index was made")
+
+    monkeypatch.setattr(indices, "create_index", refuse)
+    changed = mapping({"refresh_interval": "5s"}, title={"type": "keyword"})
+    planned.write(mapping=changed, document="SELECT id, code, title, price FROM root")
+    shown = views.show_plan(planned.clients, planned.pipeline)
+    assert [(difference["path"], difference["verdict"]) for difference in shown["differences"]] == [
+        ("column spare", Verdict.IN_PLACE),
+        ("setting index.refresh_interval", Verdict.UNTRIED),
+        ("field title.raw", Verdict.REINDEX),
+        ("field title", Verdict.UNTRIED),
+    ]
+    planned.write(mapping=mapping({"refresh_interval": "5s"}))
+    shown = views.show_plan(planned.clients, planned.pipeline)
+    assert (shown["verdict"], shown["advice"][:17]) == (Verdict.UNTRIED, "`pg2es plan notes")
+    planned.write(alias=f"{planned.folder.prefix}other")
+    assert views.show_plan(planned.clients, planned.pipeline)["verdict"] == Verdict.REINDEX  # there is no index yet
 
 
 def test_a_field_that_dynamic_mapping_has_added_otherwise_needs_a_new_generation(notes: Planned) -> None:

@@ -1,7 +1,8 @@
 """The API of the console. It reads only: whatever changes something, the page asks of Airflow's own REST API.
 
 Every endpoint, the page's own files included, wants a user who may see the DAG `monitor`: its log says the same.
-Endpoints are plain functions, which run in threads, because they wait for servers.
+Endpoints are plain functions, because they wait for servers, and run in the console's own threads: however long a
+server lets them wait, Airflow's API has all of its own.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pg2es.core.config import Pipeline
 from pg2es.core.errors import ConfigError, Pg2esError, TransientError
 from pg2es.services.clients import Clients
 from pg2es_airflow.console import views
+from pg2es_airflow.console.threads import in_own_threads
 from pg2es_airflow.project import clients
 
 MONITOR = "monitor"
@@ -62,12 +64,12 @@ def make_app() -> FastAPI:
         openapi_url=None,
     )
     app.add_exception_handler(Pg2esError, answer_error)
-    app.get("/api/overview")(get_overview)
-    app.get("/api/pipelines/{name}")(get_pipeline)
-    app.get("/api/pipelines/{name}/history")(get_history)
-    app.get("/api/pipelines/{name}/plan")(get_plan)
-    app.get("/api/pipelines/{name}/connectors")(get_connectors)
-    app.get("/api/pipelines/{name}/dead-letters")(get_dead_letters)
+    app.get("/api/overview")(in_own_threads(get_overview))
+    app.get("/api/pipelines/{name}")(in_own_threads(get_pipeline))
+    app.get("/api/pipelines/{name}/history")(in_own_threads(get_history))
+    app.get("/api/pipelines/{name}/plan")(in_own_threads(get_plan))
+    app.get("/api/pipelines/{name}/connectors")(in_own_threads(get_connectors))
+    app.get("/api/pipelines/{name}/dead-letters")(in_own_threads(get_dead_letters))
     app.get("/static/{file}")(get_file)
     return app
 
@@ -102,7 +104,7 @@ def get_history(
 
 
 def get_plan(pipeline: PipelineOfPath, servers: Servers) -> dict[str, Any]:
-    """How files and database differ from the live generation. Takes a second or more: it tries changes out."""
+    """How files and database differ from the live generation, as far as that is known without a try."""
     return views.show_plan(servers, pipeline)
 
 
@@ -111,8 +113,8 @@ def get_connectors(pipeline: PipelineOfPath, servers: Servers) -> list[dict[str,
     return views.show_connectors(servers, pipeline)
 
 
-def get_dead_letters(pipeline: PipelineOfPath, servers: Servers) -> list[dict[str, Any]]:
-    """The groups of open dead letters of the pipeline's source. Reads the records."""
+def get_dead_letters(pipeline: PipelineOfPath, servers: Servers) -> dict[str, Any]:
+    """The groups of open dead letters of the pipeline's source. Reads the records, unless there are too many."""
     return views.show_dead_letters(servers, pipeline)
 
 

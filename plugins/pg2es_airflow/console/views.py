@@ -1,9 +1,10 @@
 """What each endpoint answers: calls of services, and their results as JSON."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import indices
 from pg2es.core.config import Pipeline
 from pg2es.core.generations import is_sink_of
@@ -11,7 +12,7 @@ from pg2es.core.monitoring import Subject, interval_s
 from pg2es.core.redaction import redact_trace
 from pg2es.core.reports import ReportKind
 from pg2es.services.clients import Clients
-from pg2es.services.dead_letters import list_groups
+from pg2es.services.dead_letters import list_few_groups
 from pg2es.services.generations import list_generations, make_plan
 from pg2es.services.monitoring import read_all_samples, read_newest_look, read_samples
 from pg2es.services.reindex import advise
@@ -22,6 +23,12 @@ Json = dict[str, Any]
 
 REPORTS = 20
 RECONCILIATIONS = 200
+
+CONNECT_TIMEOUT_S = 5
+"""For each worker: a person waits, and asks again."""
+
+LETTERS = 10_000
+"""Dead letters that are read while a page waits."""
 
 
 def show_overview(clients: Clients, span: timedelta, points: int) -> Json:
@@ -67,8 +74,8 @@ def show_history(clients: Clients, pipeline: Pipeline, span: timedelta, points: 
 
 
 def show_plan(clients: Clients, pipeline: Pipeline) -> Json:
-    """Return the plan: its verdict, its differences, and what to do."""
-    plan = make_plan(clients, pipeline)
+    """Return the plan, without a try, as who looks changes nothing: its verdict, its differences, and what to do."""
+    plan = make_plan(clients, pipeline, tries=False)
     return {
         "index": plan.index,
         "verdict": plan.verdict,
@@ -80,19 +87,20 @@ def show_plan(clients: Clients, pipeline: Pipeline) -> Json:
 
 def show_connectors(clients: Clients, pipeline: Pipeline) -> list[Json]:
     """Return the source's connector and the sinks of the pipeline's generations, each with its tasks and traces."""
-    source = clients.project.source_of(pipeline)
-    sinks = [name for name in sorted(clients.connect.list_connectors()) if is_sink_of(pipeline.alias, name)]
+    source, cluster = clients.project.source_of(pipeline), replace(clients.connect, timeout_s=CONNECT_TIMEOUT_S)
+    sinks = [name for name in sorted(cluster.list_connectors()) if is_sink_of(pipeline.alias, name)]
     return [
-        {"name": source.connector, "role": "source", "parts": _show_parts(clients, source.connector, ())},
-        *({"name": name, "role": "sink", "parts": _show_parts(clients, name, pipeline.redact)} for name in sinks),
+        {"name": source.connector, "role": "source", "parts": _show_parts(cluster, source.connector, ())},
+        *({"name": name, "role": "sink", "parts": _show_parts(cluster, name, pipeline.redact)} for name in sinks),
     ]
 
 
-def show_dead_letters(clients: Clients, pipeline: Pipeline) -> list[Json]:
-    """Return the groups of open dead letters of the pipeline's source."""
-    return [group.to_json() for group in list_groups(clients, clients.project.source_of(pipeline))]
+def show_dead_letters(clients: Clients, pipeline: Pipeline) -> Json:
+    """Return the groups of open dead letters of the pipeline's source, None where a page should not read so many."""
+    groups = list_few_groups(clients, clients.project.source_of(pipeline), LETTERS)
+    return {"groups": None if groups is None else [group.to_json() for group in groups], "at_most": LETTERS}
 
 
-def _show_parts(clients: Clients, connector: str, redact: tuple[str, ...]) -> list[Json]:
-    parts = clients.connect.read_parts(connector)
+def _show_parts(cluster: ConnectCluster, connector: str, redact: tuple[str, ...]) -> list[Json]:
+    parts = cluster.read_parts(connector)
     return [asdict(part) | {"trace": part.trace and redact_trace(part.trace, redact)} for part in parts]

@@ -37,6 +37,10 @@ NOTE = "pg2es.resolved"
 """Header of a note; its value is a JSON list of half-open ranges of offsets."""
 
 
+HELD = 10_000
+"""Messages that are held in memory; of more, all are read once for the notes and once for the records."""
+
+
 class DeadLetterQueue:
     """The open dead letters of a topic, as one consumer group sees them."""
 
@@ -50,6 +54,10 @@ class DeadLetterQueue:
         """Give the records that are open now, the oldest of each partition first."""
         for partition in self._partitions():
             yield from self._open_records_of(partition)
+
+    def count_messages(self) -> int:
+        """Return how many messages are read for the open records: all from the first of them on."""
+        return sum(end - start for start, end in map(self._span, self._partitions()))
 
     def resolve(self, records: Iterable[DeadLetterRecord]) -> None:
         """Note that records are resolved; returns when Kafka has it."""
@@ -82,15 +90,16 @@ class DeadLetterQueue:
                     future.result(TIMEOUT_S)
 
     def _open_records_of(self, partition: int) -> Iterator[DeadLetterRecord]:
-        span = self._span(partition)
+        start, end = span = self._span(partition)
+        held = list(self._read(partition, span)) if end - start <= HELD else []
         resolved = {
             offset
-            for message in self._read(partition, span)
+            for message in held or self._read(partition, span)
             if NOTE in _headers(message)
-            for first, end in json.loads(message.value() or b"[]")
-            for offset in range(first, end)
+            for first, behind in json.loads(message.value() or b"[]")
+            for offset in range(first, behind)
         }
-        for message in self._read(partition, span):
+        for message in held or self._read(partition, span):
             headers = _headers(message)
             if NOTE not in headers and message.offset() not in resolved:
                 yield DeadLetterRecord.read(partition, _offset(message), _written_at(message), headers, message.value())

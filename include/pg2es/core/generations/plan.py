@@ -22,6 +22,7 @@ class Verdict(StrEnum):
 
     NOTHING = "nothing to do"
     IN_PLACE = "in place"  # the index can take it; documents are read again, as far as the difference says so
+    UNTRIED = "to be tried"  # one of both: Elasticsearch was not asked
     REINDEX = "reindex needed"  # a new generation
     BROKEN = "broken"  # the pipeline cannot work as it is
 

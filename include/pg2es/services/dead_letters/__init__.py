@@ -4,11 +4,19 @@
 routes and the SQL that the sink uses. No value of a record is ever written.
 """
 
-from pg2es.services.dead_letters.replayer import describe_discarded, discard, list_groups, replay, report_groups
+from pg2es.services.dead_letters.replayer import (
+    describe_discarded,
+    discard,
+    list_few_groups,
+    list_groups,
+    replay,
+    report_groups,
+)
 
 __all__ = [
     "describe_discarded",
     "discard",
+    "list_few_groups",
     "list_groups",
     "replay",
     "report_groups",

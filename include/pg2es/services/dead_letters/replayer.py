@@ -76,6 +76,14 @@ def list_groups(clients: Clients, source: Source) -> list[Group]:
         return group_records(queue.open_records(), clients.project.pipelines_of(source))
 
 
+def list_few_groups(clients: Clients, source: Source, at_most: int) -> list[Group] | None:
+    """Return the same where at most so many messages are to be read for it, else None."""
+    with _queue(clients, source) as queue:
+        if queue.count_messages() > at_most:
+            return None
+        return group_records(queue.open_records(), clients.project.pipelines_of(source))
+
+
 def report_groups(clients: Clients, source: Source) -> tuple[int, str]:
     """Return how many open dead letters a source has, and a text with their groups; report it where there are any."""
     groups = list_groups(clients, source)

@@ -19,9 +19,14 @@ from pg2es.services.locks import locked_source
 
 log = logging.getLogger(__name__)
 
+_KEPT = "an index keeps what its mapping has"
 
-def make_plan(clients: Clients, pipeline: Pipeline) -> Plan:
+
+def make_plan(clients: Clients, pipeline: Pipeline, *, tries: bool = True) -> Plan:
     """Return what the pipeline needs.
+
+    `tries`: on a scratch index, what Elasticsearch takes. Without, nothing is made, and a change of mapping or settings
+    is `UNTRIED` where only Elasticsearch knows.
 
     Raises GenerationError when the alias is an index, or points to several or to one that pg2es did not make.
     """
@@ -34,14 +39,14 @@ def make_plan(clients: Clients, pipeline: Pipeline) -> Plan:
             return Plan(pipeline.name, index, None, (_broken("tables and document SQL", error),))
         if index is None:
             nothing = Difference("index", None, pipeline.alias, Verdict.REINDEX, "there is no generation yet")
-            invalid = _try_mapping(client, pipeline, new_meta(session, pipeline, wanted))
+            invalid = _try_mapping(client, pipeline, new_meta(session, pipeline, wanted)) if tries else ()
             return Plan(pipeline.name, None, wanted, (nothing, *invalid))
         try:
             live = read_generation(client, index)
         except FormatMismatch as mismatch:
             other = Difference("pg2es format", None, None, Verdict.REINDEX, str(mismatch))
             return Plan(pipeline.name, index, wanted, (other,))
-        differences = _differences(client, session, pipeline, live, wanted)
+        differences = _differences(client, session, pipeline, live, wanted, tries=tries)
         return Plan(pipeline.name, index, wanted, tuple(differences), live.meta.revision)
 
 
@@ -87,7 +92,7 @@ def check_unchanged(session: Session, pipeline: Pipeline, generation: Generation
 
 
 def _differences(
-    client: Client, session: Session, pipeline: Pipeline, live: Generation, wanted: Recipe
+    client: Client, session: Session, pipeline: Pipeline, live: Generation, wanted: Recipe, *, tries: bool
 ) -> Iterator[Difference]:
     identity = read_identity(session)
     if live.meta.identity != identity:
@@ -100,8 +105,11 @@ def _differences(
         )
     recipe = live.meta.recipe
     yield from compare_recipes(recipe, wanted)
-    meta = new_meta(session, pipeline, wanted)
-    yield from _judge_index_changes(client, pipeline, live, meta, list(index_changes(recipe, wanted)))
+    changes = list(index_changes(recipe, wanted))
+    if tries:
+        yield from _judge_index_changes(client, pipeline, live, new_meta(session, pipeline, wanted), changes)
+    else:
+        yield from map(_leave_untried, changes)
     if not live.meta.filled:
         yield Difference(
             "documents",
@@ -136,10 +144,17 @@ def _try_mapping(client: Client, pipeline: Pipeline, meta: Meta) -> Iterator[Dif
         yield Difference("mapping", None, None, Verdict.BROKEN, _own_words(error))
 
 
+def _leave_untried(change: IndexChange) -> Difference:
+    verdict, reason = Verdict.UNTRIED, "Elasticsearch says whether the index takes it, or a new one is needed"
+    if not change.possible:
+        verdict, reason = Verdict.REINDEX, _KEPT
+    return Difference(change.path, change.before, change.after, verdict, reason, rereads=change.settings is None)
+
+
 def _judge(client: Client, index: str, live: str, change: IndexChange) -> Difference:
     verdict, reason = Verdict.IN_PLACE, "Elasticsearch takes it"
     if not change.possible:
-        verdict, reason = Verdict.REINDEX, "an index keeps what its mapping has"
+        verdict, reason = Verdict.REINDEX, _KEPT
     else:
         try:
             _request(client, index, change)

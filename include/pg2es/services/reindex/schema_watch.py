@@ -49,6 +49,8 @@ def advise(clients: Clients, pipeline: Pipeline, plan: Plan) -> str:
             return "The index is what files and database say."
         case Verdict.IN_PLACE:
             return f"The DAG schema_watch brings it in, or run the DAG backfill_{pipeline.name}."
+        case Verdict.UNTRIED:
+            return f"`pg2es plan {pipeline.name}` tries it out, and the DAG schema_watch brings it in if it can."
         case Verdict.REINDEX:
             return f"Run the DAG reindex_{pipeline.name}."
         case Verdict.BROKEN:

@@ -1,6 +1,6 @@
 // Buttons that run DAGs. The browser asks Airflow's own REST API, as the logged-in user: Airflow decides what is allowed.
 
-import { C, h, request, RouterLink } from "./lib.js";
+import { C, h, repeat, request, RouterLink } from "./lib.js";
 
 const { Fragment, useEffect, useState } = globalThis.React;
 const WATCH_MS = 2000;
@@ -39,34 +39,41 @@ export const actionsOf = ({ name, source }) => [
 
 export const LOOK = { label: "Look now", dagId: "monitor", says: "Looks at everything once, as the monitor does each minute." };
 
-const runPath = (dagId, runId) => `api/v2/dags/${encodeURIComponent(dagId)}/dagRuns/${encodeURIComponent(runId)}`;
+const dagPath = (dagId) => `api/v2/dags/${encodeURIComponent(dagId)}`;
+const runPath = (dagId, runId) => `${dagPath(dagId)}/dagRuns/${encodeURIComponent(runId)}`;
+const isPaused = async (dagId) => (await request(dagPath(dagId))).is_paused;
 
-// Follows a run until it is over; returns its state.
+// Follows a run until it is over; returns its state, and whether it waits for somebody who unpauses its DAG.
 function useRun(run, onEnd) {
-  const [state, setState] = useState(run?.state);
+  const [seen, setSeen] = useState({ state: run?.state });
   useEffect(() => {
     if (!run) return undefined;
-    setState(run.state);
+    setSeen({ state: run.state });
+    let gone = false;
     const look = async () => {
       const found = await request(runPath(run.dag_id, run.dag_run_id)).catch(() => null);
-      if (!found) return;
-      setState(found.state);
-      if (ENDED.includes(found.state)) {
-        clearInterval(timer);
-        onEnd();
-      }
+      if (!found) return false;
+      const waits = found.state === "queued" && (await isPaused(run.dag_id).catch(() => false));
+      if (gone) return true;
+      setSeen({ state: found.state, waits });
+      if (!ENDED.includes(found.state)) return false;
+      onEnd();
+      return true;
     };
-    const timer = setInterval(look, WATCH_MS);
-    return () => clearInterval(timer);
+    const watching = repeat(look, WATCH_MS);
+    return () => {
+      gone = true;
+      watching.stop();
+    };
   }, [run]);
-  return state;
+  return seen;
 }
 
 /* The buttons, the question before a run, and what became of the last one. */
 export function Actions({ actions, allowed, onEnd, size = "sm" }) {
   const [asked, setAsked] = useState(null);
   const [run, setRun] = useState(null);
-  const state = useRun(run, onEnd);
+  const { state, waits } = useRun(run, onEnd);
   const none = actions.every((action) => !allowed[action.dagId]);
   return h(
     Fragment,
@@ -86,13 +93,13 @@ export function Actions({ actions, allowed, onEnd, size = "sm" }) {
               ),
             ),
       // On a line of its own, so that the buttons stay where they are.
-      run && h(C.Flex, { flexBasis: "100%", justifyContent: "inherit" }, h(LastRun, { run, state, onClose: () => setRun(null) })),
+      run && h(C.Flex, { flexBasis: "100%", justifyContent: "inherit" }, h(LastRun, { run, state, waits, onClose: () => setRun(null) })),
     ),
     asked && h(Question, { action: asked, onClose: () => setAsked(null), onRun: setRun }),
   );
 }
 
-function LastRun({ run, state, onClose }) {
+function LastRun({ run, state, waits, onClose }) {
   const palette = PALETTE[state] ?? "queued";
   return h(
     C.HStack,
@@ -104,6 +111,7 @@ function LastRun({ run, state, onClose }) {
       { asChild: true, fontSize: "sm" },
       h(RouterLink, { to: `/dags/${run.dag_id}/runs/${run.dag_run_id}` }, `${run.dag_id} in Airflow`),
     ),
+    waits && h(C.Text, { fontSize: "sm" }, "The DAG is paused: the run waits until somebody unpauses it."),
     h(C.CloseButton, { size: "2xs", "aria-label": "Dismiss", onClick: onClose }),
   );
 }
@@ -113,14 +121,19 @@ function Question({ action, onClose, onRun }) {
   const [error, setError] = useState(null);
   const [sent, setSent] = useState(false);
   useEffect(() => {
-    request(`api/v2/dags/${encodeURIComponent(action.dagId)}`).then((dag) => setPaused(dag.is_paused), setError);
+    isPaused(action.dagId).then(setPaused, setError);
   }, [action]);
   const trigger = async () => {
     setSent(true);
     setError(null);
     try {
+      if (await isPaused(action.dagId)) {
+        setPaused(true);
+        setSent(false);
+        return;
+      }
       onRun(
-        await request(`api/v2/dags/${encodeURIComponent(action.dagId)}/dagRuns`, {
+        await request(`${dagPath(action.dagId)}/dagRuns`, {
           method: "POST",
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ logical_date: null, conf: action.conf ?? {} }),
@@ -160,14 +173,18 @@ function Question({ action, onClose, onRun }) {
                 ? [" with ", h(C.Code, { key: "conf" }, JSON.stringify(action.conf)), "."]
                 : " with its default Params. For others, trigger it on its own page.",
             ),
-            paused && note("warning", `The DAG ${action.dagId} is paused: the run waits until somebody unpauses it.`),
+            paused && note("warning", [
+              `The DAG ${action.dagId} is paused, so a run would wait for ever. `,
+              h(C.Link, { asChild: true, key: "dag" }, h(RouterLink, { to: `/dags/${action.dagId}` }, "Unpause it")),
+              " first.",
+            ]),
             error && note("error", error.message),
           ),
           h(
             C.Dialog.Footer,
             null,
             h(C.Button, { variant: "ghost", onClick: onClose }, "Cancel"),
-            h(C.Button, { colorPalette: action.danger ? "danger" : "brand", loading: sent, onClick: trigger }, action.label),
+            h(C.Button, { colorPalette: action.danger ? "danger" : "brand", loading: sent, disabled: paused, onClick: trigger }, action.label),
           ),
         ),
       ),

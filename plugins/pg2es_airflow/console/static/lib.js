@@ -78,6 +78,26 @@ export async function request(path, options = {}) {
   throw new RequestError(response.status, detail);
 }
 
+// Calls `ask` now, and again `everyMs` after it has answered: never while an answer is on its way. Ends when it says so.
+export function repeat(ask, everyMs) {
+  let timer;
+  let asking = false;
+  let over = false;
+  const turn = async () => {
+    if (asking || over) return;
+    clearTimeout(timer);
+    asking = true;
+    const ended = await ask().finally(() => (asking = false));
+    if (!over && !ended && everyMs) timer = setTimeout(turn, everyMs);
+  };
+  const stop = () => {
+    over = true;
+    clearTimeout(timer);
+  };
+  turn();
+  return { now: turn, stop };
+}
+
 const cache = new Map();
 
 // Returns {data, error, loading, reload}. What was seen last stays on the screen while it is asked for again.
@@ -85,25 +105,25 @@ export function useData(path, everyMs = REFRESH_MS) {
   const [state, setState] = useState({ path, ...cache.get(path) });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
-    let gone = false;
+    const gone = new AbortController();
     const load = async () => {
       if (document.hidden) return;
       let found;
       try {
-        found = { data: await request(path) };
+        found = { data: await request(path, { signal: gone.signal }) };
       } catch (error) {
         found = { data: cache.get(path)?.data, error };
       }
+      if (gone.signal.aborted) return;
       cache.set(path, { data: found.data });
-      if (!gone) setState({ path, ...found });
+      setState({ path, ...found });
     };
-    load();
-    const timer = everyMs ? setInterval(load, everyMs) : undefined;
-    document.addEventListener("visibilitychange", load);
+    const loading = repeat(load, everyMs);
+    document.addEventListener("visibilitychange", loading.now);
     return () => {
-      gone = true;
-      clearInterval(timer);
-      document.removeEventListener("visibilitychange", load);
+      gone.abort();
+      loading.stop();
+      document.removeEventListener("visibilitychange", loading.now);
     };
   }, [path, everyMs, turn]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);

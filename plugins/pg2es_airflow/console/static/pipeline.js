@@ -182,10 +182,10 @@ function Generations({ found, path }) {
   );
 }
 
-const VERDICTS = { "nothing to do": "success", "in place": "warning", "reindex needed": "warning", broken: "failed" };
+const VERDICTS = { "nothing to do": "success", "in place": "warning", "to be tried": "warning", "reindex needed": "warning", broken: "failed" };
 
 function Plan({ path }) {
-  // Asked for once: it tries changes out on a scratch index.
+  // Asked for once: it reads files and tables anew.
   const source = useData(`${path}/plan`, 0);
   const columns = [{ title: "What" }, { title: "Index" }, { title: "Files and database" }, { title: "Verdict" }, { title: "Why" }];
   return h(
@@ -259,11 +259,13 @@ const Connector = ({ connector: { name, role, parts } }) =>
   );
 
 function DeadLetters({ path, source: name }) {
-  // Asked for once: it reads the letters.
+  // Asked for once: it reads the letters, unless there are too many.
   const source = useData(`${path}/dead-letters`, 0);
   const columns = [{ title: "Group" }, { title: "Pipeline" }, { title: "Letters", numeric: true }, { title: "First" }, { title: "Last" }, { title: "Reason of the first" }];
-  return h(Loaded, { source, rows: 2 }, (groups) =>
-    groups.length === 0
+  return h(Loaded, { source, rows: 2 }, ({ groups, at_most: most }) =>
+    groups === null
+      ? h(Nothing, { title: `Source ${name} has more than ${count(most)} dead letters` }, `The DAG dead_letters_${name} puts them in groups.`)
+      : groups.length === 0
       ? h(Nothing, { title: `Source ${name} has no open dead letter` }, "Elasticsearch has taken every document that was sent.")
       : h(
           DataTable,
