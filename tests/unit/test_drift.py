@@ -30,6 +30,11 @@ class TestFields:
         assert differ({"a": {}}, {"a": {"b": 1}}) == (("a", "{}", None), ("a.b", None, "1"))
         assert differ(None, None) == ()
 
+    def test_a_number_of_more_digits_than_python_counts_is_shown_like_any_long_value(self) -> None:
+        stored, expected = (f'{{"n": {"1" * 5000}{last}}}'.encode() for last in "12")
+        [found] = find_field_differences(stored, expected, ())
+        assert (found.field, len(found.stored or "")) == ("n", SHOWN_CHARACTERS + 1)
+
     def test_the_mark_is_named_where_nothing_else_differs(self) -> None:
         assert differ({"_pg2es": {"d0": 1}, "a": 1}, {"_pg2es": {"d0": 2}, "a": 2}) == (("a", "1", "2"),)
         assert differ({"_pg2es": {"d0": 1}}, {"_pg2es": {"d0": 2}}) == (("_pg2es.d0", "1", "2"),)

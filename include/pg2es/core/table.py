@@ -128,7 +128,11 @@ def key_of(table: Table, columns: tuple[str, ...] | None) -> Key:
     key = Key(tuple(table.column(name) for name in names))
     for column in key.columns:
         if not column.not_null:
-            raise CatalogError(f"Key column {table.name}.{column.name} may be NULL; a key must be NOT NULL.")
+            raise CatalogError(
+                f"Key column {table.name}.{column.name} may be NULL; a key must be NOT NULL. Declare it so (and "
+                f"VALIDATE a constraint that is NOT VALID), or name another unique NOT NULL key in the pipeline file "
+                f"(key)."
+            )
         if not column.deterministic:
             raise CatalogError(
                 f"Key column {table.name}.{column.name} has a collation that is not deterministic: texts that differ "
@@ -138,6 +142,6 @@ def key_of(table: Table, columns: tuple[str, ...] | None) -> Key:
         if column.base_type not in KEY_TYPES:
             raise CatalogError(
                 f"Key column {table.name}.{column.name} has type {column.type}, which cannot be a key here; "
-                f"allowed: {', '.join(KEY_TYPES)}."
+                f"allowed: {', '.join(KEY_TYPES)}. Name another unique NOT NULL key in the pipeline file (key)."
             )
     return key

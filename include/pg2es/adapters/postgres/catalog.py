@@ -10,7 +10,8 @@ from pg2es.core.table import Column, Generated, ReplicaIdentity, Table
 def read_table(session: Session, name: str) -> Table:
     """Return the table `schema.table`.
 
-    Raises CatalogError when there is none, it is no ordinary or partitioned table, or others inherit from it.
+    Raises CatalogError when there is none, it is no ordinary or partitioned table, others inherit from it, or a
+    partition is a foreign table.
     """
     row = session.execute(catalog.TABLE, [quote_table(name)]).fetchone()
     if row is None:
@@ -19,13 +20,18 @@ def read_table(session: Session, name: str) -> Table:
             f"Database {info.dbname} has no table {name}, or user {info.user} may not see it. "
             f"Correct the name in the pipeline file, or grant USAGE on its schema."
         )
-    kind, identity, columns, primary_key, identity_columns, heirs = row
+    kind, identity, columns, primary_key, identity_columns, heirs, foreign = row
     if kind not in ("r", "p"):
         raise CatalogError(f"{name} is no table; only tables have change events. Name the table behind it.")
     if heirs:
         raise CatalogError(
             f"Other tables inherit from {name} ({', '.join(heirs)}): it shows their rows, but their changes are no "
             f"events of it. Partition it instead (PARTITION BY), or let each table have a pipeline of its own."
+        )
+    if foreign:
+        raise CatalogError(
+            f"Partitions of {name} are foreign tables ({', '.join(foreign)}): their changes are in another server's "
+            f"WAL. Detach them, or let each have a source and a pipeline of its own."
         )
     return Table(
         name=name,

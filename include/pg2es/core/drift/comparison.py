@@ -105,7 +105,7 @@ def find_field_differences(
 
 def _leaves(document: bytes | None) -> Iterator[tuple[str, str]]:
     """Give dotted names and values, as JSON, of the fields of a document."""
-    open_: list[tuple[str, Any]] = [("", json.loads(document or b"{}"))]
+    open_: list[tuple[str, Any]] = [("", json.loads(document or b"{}", parse_int=_parse_int))]
     while open_:
         name, value = open_.pop()
         if isinstance(value, dict) and (value or not name):
@@ -113,6 +113,11 @@ def _leaves(document: bytes | None) -> Iterator[tuple[str, str]]:
             open_ += [(f"{prefix}{key}", child) for key, child in reversed(value.items())]
         else:
             yield name, json.dumps(value, ensure_ascii=False)
+
+
+def _parse_int(digits: str) -> int | str:
+    """Return the number, or its digits where Python would refuse to count so many."""
+    return int(digits) if len(digits) <= SHOWN_CHARACTERS else digits
 
 
 def _show(name: str, value: str | None, redact: Collection[str]) -> str | None:

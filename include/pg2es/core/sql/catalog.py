@@ -2,7 +2,9 @@
 
 TABLE = """\
 SELECT c.relkind::text, c.relreplident::text,
-  (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+  (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod),
+      a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n'
+                                     AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]),
       a.attgenerated, coalesce(o.collisdeterministic, true),
       (WITH RECURSIVE base AS (
          SELECT a.atttypid AS oid, a.atttypmod AS modifier
@@ -24,11 +26,15 @@ SELECT c.relkind::text, c.relreplident::text,
      AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS identity,
   (SELECT array_agg(n.nspname || '.' || h.relname ORDER BY 1)
    FROM pg_inherits i JOIN pg_class h ON h.oid = i.inhrelid JOIN pg_namespace n ON n.oid = h.relnamespace
-   WHERE i.inhparent = c.oid AND NOT h.relispartition) AS heirs
+   WHERE i.inhparent = c.oid AND NOT h.relispartition) AS heirs,
+  (SELECT array_agg(n.nspname || '.' || f.relname ORDER BY 1)
+   FROM pg_partition_tree(c.oid) t JOIN pg_class f ON f.oid = t.relid JOIN pg_namespace n ON n.oid = f.relnamespace
+   WHERE f.relkind = 'f') AS foreign_partitions
 FROM pg_class c WHERE c.oid = to_regclass($1)"""
 """`$1` a quoted table name. One row, or none: no such table, or no right to see its schema.
 
-A deferrable key is no replica identity, and what an index merely includes belongs to no key.
+A deferrable key is no replica identity, what an index merely includes belongs to no key, and a column whose NOT NULL is
+NOT VALID may be NULL.
 """
 
 RELATIONS = """\

@@ -143,6 +143,12 @@ class DocumentSql:
             f"FROM (\n{self._sources()}\n) sources"
         )
 
+    def sample_keys(self, percent: float, roots: int) -> str:
+        """Keys of at most `roots` rows out of about `percent` of the table's pages, as texts in key order."""
+        texts = ", ".join(f"root.{quote(name)}::text" for name in self.key.names)
+        table = f"{quote_table(self.table.name)} AS root TABLESAMPLE SYSTEM ({percent})"
+        return f"SELECT {texts} FROM {table} LIMIT {roots}"
+
     def _copy(self, root: str, action: str) -> str:
         lines = f"concat({action}, E'\\n', source, E'\\n')"
         return copy_out(f"SELECT {lines} FROM (\n{self._documents(root)}\n) documents")

@@ -3,9 +3,16 @@
 RIGHTS = """\
 SELECT has_table_privilege(c.oid, 'SELECT'), has_any_column_privilege(c.oid, 'SELECT'),
   pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text,
-  row_security_active(c.oid), c.relpersistence::text
+  row_security_active(c.oid),
+  array(SELECT n.nspname || '.' || r.relname
+        FROM (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_tree(c.oid)) t
+        JOIN pg_class r ON r.oid = t.relid JOIN pg_namespace n ON n.oid = r.relnamespace
+        WHERE r.relpersistence <> 'p' ORDER BY 1)
 FROM pg_class c WHERE c.oid = to_regclass($1)"""
-"""`(may read it, may read a column, owns it, owner, rows are hidden from this role, persistence)` of a table."""
+"""`(may read it, may read a column, owns it, owner, rows are hidden from this role, what of it is not in the WAL)`.
+
+The last are the table itself and its partitions, as far as they are unlogged or temporary.
+"""
 
 DATABASE_RIGHTS = """\
 SELECT has_database_privilege(current_database(), 'CREATE'),
@@ -42,6 +49,9 @@ SET TRANSACTION READ ONLY;
 SET LOCAL statement_timeout = '30s';
 SET LOCAL lock_timeout = '5s'"""
 """A preflight changes nothing, and does not hold up anybody."""
+
+ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+"""Statements of the transaction see the same rows."""
 
 PREFER_INDEXES = """\
 SET LOCAL enable_seqscan = off;

@@ -18,6 +18,7 @@ from pg2es.core.preflight import (
     unordered_aggregates,
     warning,
 )
+from pg2es.core.sql import DocumentSql
 from pg2es.core.sql import preflight as statements
 from pg2es.core.table import Key
 from pg2es.services.generations import document_columns
@@ -30,6 +31,9 @@ SAMPLE_BLOCKS = 64
 
 SAMPLE_BYTES = 1024 * 1024
 """Documents beyond this are only measured."""
+
+ROOTS_ALONE = 10
+"""Roots whose documents are read once together and once each alone."""
 
 
 @dataclass(frozen=True)
@@ -129,22 +133,59 @@ def _check_sample(session: Session, place: str, tables: PipelineTables) -> Check
         )
         return ()
     yield from _judge_rows(place, tables.pipeline, rows)
+    yield from _check_alone(session, place, tables)
     return tuple((identifier, source) for identifier, _, _, source in rows if source is not None)
 
 
 def _read_sample(session: Session, tables: PipelineTables) -> list[TupleRow] | None:
     """Return rows as `DocumentSql.sample` gives them; None when they take too long."""
-    pipeline = tables.pipeline
-    blocks = sum(relation.blocks for relation in read_relations(session, pipeline.table))
-    percent = min(100.0, 100.0 * SAMPLE_BLOCKS / max(blocks, 1))
-    statement = tables.sql.sample(percent, SAMPLE_ROOTS, SAMPLE_BYTES)
-    with translate_sql_errors(pipeline.name):
+    statement = tables.sql.sample(_sample_percent(session, tables), SAMPLE_ROOTS, SAMPLE_BYTES)
+    with translate_sql_errors(tables.pipeline.name):
         try:
             with session.transaction():
                 session.execute(statements.CAREFUL)
                 return session.execute(statement).fetchall()
         except psycopg.errors.QueryCanceled:
             return None
+
+
+def _sample_percent(session: Session, tables: PipelineTables) -> float:
+    blocks = sum(relation.blocks for relation in read_relations(session, tables.pipeline.table))
+    return min(100.0, 100.0 * SAMPLE_BLOCKS / max(blocks, 1))
+
+
+def _check_alone(session: Session, place: str, tables: PipelineTables) -> Iterator[Finding]:
+    """A document must be the same whichever roots are read with it: each writer reads others together."""
+    for identifier in _read_unlike_alone(session, tables)[:1]:
+        yield error(
+            place,
+            f"The document of root {identifier} is another when it is read alone than together with other roots: a "
+            f"window function, DISTINCT, LIMIT or join over `root` sees the roots of one read alone, and an aggregate "
+            f"without ORDER BY gives any order.",
+            f"Read {tables.pipeline.table} by its own name where other rows count, name it in `related`, and let "
+            f"roots_sql lead to every root that a change concerns; order what is aggregated.",
+        )
+
+
+def _read_unlike_alone(session: Session, tables: PipelineTables) -> list[str]:
+    """Return ids of sampled roots whose documents depend on what is read with them; none when it takes too long."""
+    sql = tables.sql
+    with translate_sql_errors(tables.pipeline.name):
+        try:
+            with session.transaction():
+                session.execute(f"{statements.ONE_SNAPSHOT};\n{statements.CAREFUL}")
+                keys = session.execute(sql.sample_keys(_sample_percent(session, tables), ROOTS_ALONE)).fetchall()
+                together = _read_by_keys(session, sql, keys)
+                alone = {name: source for key in keys for name, source in _read_by_keys(session, sql, [key]).items()}
+        except psycopg.errors.QueryCanceled:
+            return []
+    return [identifier for identifier, source in together.items() if alone[identifier] != source]
+
+
+def _read_by_keys(session: Session, sql: DocumentSql, keys: list[TupleRow]) -> dict[str, str | None]:
+    """Return the documents of these roots by id, None for a root that has none."""
+    columns = [list(column) for column in zip(*keys, strict=True)] or [[] for _ in sql.key.names]
+    return {identifier: source for identifier, _, source in session.execute(sql.by_keys(), [*columns, 0])}
 
 
 def _judge_rows(place: str, pipeline: Pipeline, rows: list[TupleRow]) -> Iterator[Finding]:

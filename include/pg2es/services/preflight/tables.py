@@ -13,6 +13,9 @@ from pg2es.services.preflight.places import pipeline_file, related_entry, table
 from pg2es.services.stream import find_write_problems, unpublishable_when_full
 from pg2es.services.tables import PipelineTables
 
+CITEXT = "citext"
+"""An extension's type of texts whose case does not count."""
+
 
 def check(session: Session, pipeline: Pipeline) -> Checking[PipelineTables | None]:
     """Give the findings about the tables; return them when the document SQL can be tried on them."""
@@ -64,13 +67,26 @@ def _check_way(session: Session, pipeline: Pipeline, key: Key, related: Related,
             "Name one column for each, in the same order.",
         )
     else:
+        yield from _check_root_key(place, related, changed)
         yield from _check_events(session, changed, needed, "the way to the root")
         return True
     return False
 
 
+def _check_root_key(place: str, related: Related, changed: Table) -> Iterator[Finding]:
+    """A column that takes texts for equal which differ names no single root: keys are compared as they are written."""
+    for column in map(changed.column, related.root_key or ()):
+        if not column.deterministic or column.base_type.rpartition(".")[2] == CITEXT:
+            yield error(
+                place,
+                f"root_key column {column.name} ({column.type}) takes texts for equal that differ, as in upper and "
+                f"lower case; the key of the root does not.",
+                "Lead to the root by roots_sql, with the comparison that the document SQL has.",
+            )
+
+
 def _check_rights(session: Session, pipeline: Pipeline, name: str) -> Iterator[Finding]:
-    whole, part, _, _, hidden, persistence = fetch_one(session, statements.RIGHTS, quote_table(name))
+    whole, part, _, _, hidden, unlogged = fetch_one(session, statements.RIGHTS, quote_table(name))
     user = session.info.user
     if not (whole if name == pipeline.table else part):
         yield error(table(name), f"Role {user} may not read it.", f"{remedies.allow_reading(name, user)};")
@@ -80,11 +96,11 @@ def _check_rights(session: Session, pipeline: Pipeline, name: str) -> Iterator[F
             f"Row-level security hides rows from role {user}: their documents would be missing.",
             f"{remedies.show_all_rows(user)};",
         )
-    if persistence != "p":
+    for relation in unlogged:
         yield error(
-            table(name),
+            table(relation),
             "It is unlogged or temporary, so its changes are not in the WAL.",
-            f"{remedies.write_to_wal(name)};",
+            f"{remedies.write_to_wal(relation)};",
         )
 
 

@@ -31,7 +31,7 @@ from pg2es.core.batches import in_batches
 from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch
 from pg2es.core.generations import Meta
 from pg2es.core.redaction import redact_reason
-from pg2es.core.refresh import Key, Pace
+from pg2es.core.refresh import MAX_ID_BYTES, IdProblem, Key, Pace, find_id_problem
 from pg2es.core.sql import DocumentSql, protocol
 from pg2es.services.refresh.ids import parse_id, parse_ids
 
@@ -55,12 +55,10 @@ PATIENCE_S = 300
 
 KEYS_AT_ONCE = 500
 
-MAX_ID_BYTES = 512
-"""Of Elasticsearch: it refuses a whole request for one longer id."""
-
 _COPY_HEADER_BYTES = 19
 _COPY_ROW_PREFIX_BYTES = 6  # number of columns, length of the only one
 _COPY_TRAILER = b"\xff\xff"
+_EMPTY_ID = (b'{"index":{"_id":"",', b'{"delete":{"_id":"",')
 
 
 @dataclass(frozen=True)
@@ -271,13 +269,13 @@ def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
     size = 0
     for row in rows:
         found.rows += 1
-        # An id that is too long makes a long first line; the others need no closer look.
-        if len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES:
+        # An id that is too long makes a long first line, an empty one shows; the others need no closer look.
+        if len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES or row.startswith(_EMPTY_ID):
             operation, identifier = _action_of(row)
-            too_long = len(identifier.encode()) > MAX_ID_BYTES
-            if too_long and operation == "delete":
+            problem = find_id_problem(identifier)
+            if problem and operation == "delete":
                 continue  # done: Elasticsearch holds no document of that id
-            if refusal := _find_refusal(identifier, len(row), max_document_bytes, too_long=too_long):
+            if refusal := _find_refusal(identifier, len(row), max_document_bytes, problem):
                 found.refused.append(refusal)
                 continue
         lines.append(row)
@@ -297,14 +295,10 @@ def _action_of(row: bytes) -> tuple[str, str]:
     return operation, action["_id"]
 
 
-def _find_refusal(identifier: str, size: int, limit: int, *, too_long: bool) -> Rejection | None:
+def _find_refusal(identifier: str, size: int, limit: int, problem: IdProblem | None) -> Rejection | None:
     """Return why a document cannot be sent, None when it can."""
-    if too_long:
-        reason = (
-            f"the document id has {len(identifier.encode()):,} bytes, Elasticsearch takes {MAX_ID_BYTES}; "
-            f"choose another `key`"
-        )
-        return Rejection(identifier, "id_too_long", reason)
+    if problem:
+        return Rejection(identifier, *problem)
     if size > limit:
         reason = f"{size:,} bytes, the limit is max_document_bytes = {limit:,}"
         return Rejection(identifier, "document_too_large", reason)

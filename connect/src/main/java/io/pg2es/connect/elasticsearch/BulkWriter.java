@@ -99,20 +99,15 @@ public final class BulkWriter {
         return result;
     }
 
-    /** Whether there is nothing to send; Elasticsearch would refuse a whole request for one id that is too long. */
+    /** Whether there is nothing to send; Elasticsearch would refuse a whole request for one id that it cannot hold. */
     private boolean isSettledUnsent(Document document, Result result) {
-        int idBytes = document.id().getBytes(StandardCharsets.UTF_8).length;
-        if (idBytes > MAX_ID_BYTES && document.isDelete()) {
+        String idProblem = idProblem(document.id());
+        if (idProblem != null && document.isDelete()) {
             metrics.increment(Metric.DOCUMENTS_DELETED);
             return true;
         }
-        if (idBytes > MAX_ID_BYTES) {
-            reject(
-                    document,
-                    String.format(
-                            "id_too_long: the id has %d bytes, Elasticsearch takes %d; choose another key",
-                            idBytes, MAX_ID_BYTES),
-                    result);
+        if (idProblem != null) {
+            reject(document, idProblem, result);
             return true;
         }
         if (document.sourceBytes() > config.documentMaxBytes()) {
@@ -125,6 +120,19 @@ public final class BulkWriter {
             return true;
         }
         return false;
+    }
+
+    /** Why Elasticsearch cannot hold an id; null when it can. */
+    private static String idProblem(String id) {
+        if (id.isEmpty()) {
+            return "id_empty: the id is empty, which Elasticsearch does not take; choose another key";
+        }
+        int bytes = id.getBytes(StandardCharsets.UTF_8).length;
+        return bytes <= MAX_ID_BYTES
+                ? null
+                : String.format(
+                        "id_too_long: the id has %d bytes, Elasticsearch takes %d; choose another key",
+                        bytes, MAX_ID_BYTES);
     }
 
     private void send(List<Document> documents, Reading reading, Result result) throws TransientFailure {

@@ -97,15 +97,23 @@ class BulkWriterTest {
     @Test
     void anIdThatElasticsearchCannotHoldIsRejectedUnsentAndItsDeleteIsDone() throws TransientFailure {
         String tooLong = "é".repeat(257);
-        BulkWriter.Result result = write(
-                List.of(index("1", "{}"), index(tooLong, "{}"), delete("z".repeat(513)), delete("y".repeat(512))));
-        assertThat(result.rejected()).containsOnlyKeys(tooLong);
+        BulkWriter.Result result = write(List.of(
+                index("1", "{}"),
+                index(tooLong, "{}"),
+                index("", "{}"),
+                delete(""),
+                delete("z".repeat(513)),
+                delete("y".repeat(512))));
+        assertThat(result.rejected()).containsOnlyKeys(tooLong, "");
+        assertThat(result.rejected().get("")).hasMessageContaining(": id_empty: the id is empty");
         assertThat(result.rejected().get(tooLong))
                 .hasMessageContaining(": id_too_long: the id has 514 bytes, Elasticsearch takes 512");
         assertThat(result.again()).isEmpty();
         assertThat(server.received()).hasSize(1);
-        assertThat(server.received().get(0).body()).contains("y".repeat(512)).doesNotContain(tooLong, "zz");
-        assertThat(metrics.get(Metric.DOCUMENTS_DELETED)).isEqualTo(2);
+        assertThat(server.received().get(0).body())
+                .contains("y".repeat(512))
+                .doesNotContain(tooLong, "zz", "\"_id\":\"\"");
+        assertThat(metrics.get(Metric.DOCUMENTS_DELETED)).isEqualTo(3);
     }
 
     @Test

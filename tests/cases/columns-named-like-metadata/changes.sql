@@ -1,0 +1,1 @@
+INSERT INTO imported.pages VALUES (1, 'a', 'b');

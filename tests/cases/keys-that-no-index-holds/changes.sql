@@ -1,0 +1,1 @@
+UPDATE endless.pages SET title = upper(title);

@@ -1,0 +1,1 @@
+UPDATE cheap.events SET note = 'b';

@@ -1,0 +1,10 @@
+ALTER TABLE parts.events ATTACH PARTITION parts.february FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
+UPDATE parts.events SET day = '2024-02-05' WHERE id = 1;
+CREATE TABLE parts.later PARTITION OF parts.events DEFAULT;
+INSERT INTO parts.events VALUES (4, '2024-03-05', 'note 4');
+UPDATE parts.events SET day = '2024-03-06', id = 20 WHERE id = 2;
+UPDATE parts.events SET note = upper(note);
+DELETE FROM parts.events WHERE id = 3;
+ALTER TABLE parts.events DETACH PARTITION parts.january;
+DROP TABLE parts.january;
+UPDATE parts.events SET note = note || '!' WHERE id = 1;

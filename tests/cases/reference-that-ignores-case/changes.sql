@@ -1,0 +1,1 @@
+INSERT INTO folded.posts VALUES (1, 'ANN');
