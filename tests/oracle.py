@@ -174,5 +174,6 @@ LOADERS: dict[str, type[Loader]] = {
     "timestamp timestamptz": _TimestampLoader,
     "date time timetz interval money inet cidr": TextLoader,
     "int4range int8range numrange tsrange tstzrange daterange": TextLoader,
+    "int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange": TextLoader,
 }
 """Of other types psycopg makes the Python value, of those that it does not know the text."""

@@ -290,7 +290,7 @@ class TestPlans:
 
     def test_the_worst_verdict_counts(self) -> None:
         assert self.plan().verdict is Verdict.NOTHING
-        ordered = (Verdict.NOTHING, Verdict.IN_PLACE, Verdict.REINDEX, Verdict.BROKEN)
+        ordered = (Verdict.NOTHING, Verdict.IN_PLACE, Verdict.UNTRIED, Verdict.REINDEX, Verdict.BROKEN)
         assert set(ordered) == set(Verdict)
         for better, worse in itertools.combinations_with_replacement(ordered, 2):
             assert self.plan(better, worse).verdict is worse
