@@ -3,8 +3,21 @@ for it."""
 
 from collections.abc import Callable
 
+import pytest
+
+from pg2es.core.drift import Comparison, Deep, Outcome, Reconciliation
+from pg2es.core.errors import DocumentsRejected, UnreadableRow
+from pg2es.core.sql import protocol
+from pg2es.services import backfill, preflight
+from pg2es.services import dead_letters as replay
+from pg2es.services.drift import compare, reconcile
+from pg2es.services.drift.unreadable import find_unreadable
+from pg2es.services.generations import require_live_generation
+from pg2es.services.tables import read_tables
+from tests import oracle
+from tests.integration.batch import copy_all, make_generation, run_backfill
 from tests.integration.sink_harness import SinkHarness, order
-from tests.support import connect
+from tests.support import Database, ProjectFolder, connect
 
 SLOW = "SELECT id, (SELECT 1 FROM pg_sleep(0.02 + 0 * root.id)) AS slept FROM root"
 SHARES = "SELECT id, 100 / length(note) AS share FROM root"
@@ -144,3 +157,81 @@ def test_a_read_that_is_cut_off_is_tried_with_fewer_roots(make_sink: Callable[..
         sink.wait_until(cut_off, lambda: "the sink reads no documents")
     sink.wait_until(lambda: sink.count() == 100, lambda: f"{sink.count()} documents instead of 100")
     assert sink.metrics()["Retries"] == 0
+
+
+EVENTS = (
+    "CREATE TABLE public.events (id bigint PRIMARY KEY, payload json, note text)",
+    """INSERT INTO public.events SELECT n, '{"body": "hello"}' FROM generate_series(1, 400) n""",
+)
+POISON = """INSERT INTO public.events VALUES (501, '{"body": "GIF89a\\u0000"}')"""
+REASON = "501: unsupported Unicode escape sequence"
+
+
+def test_a_row_that_cannot_be_read_is_told_by_everyone_until_it_is_corrected(
+    streamed_folder: ProjectFolder, database: Database
+) -> None:
+    database.execute(*EVENTS, POISON)
+    pipeline = streamed_folder.add_pipeline("events", "public.events")
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    assert any("unsupported Unicode escape sequence" in found.sentence for found in preflight.run(clients, [pipeline]))
+    with pytest.raises(DocumentsRejected, match=r"1 documents .* document 501: unreadable_row: unsupported Unicode"):
+        backfill.check(run_backfill(clients, pipeline))
+    # The rows around it and a change behind it are there, and nobody deletes what it cannot read.
+    database.execute(
+        """UPDATE public.events SET payload = '{"body": "\\u0000"}' WHERE id = 7""",
+        "UPDATE public.events SET note = 'after' WHERE id = 8",
+    )
+    found = compare_behind_barrier(streamed_folder)
+    assert (found.clean, found.equal, found.drifted) == (False, 399, 0)
+    assert sorted(found.unreadable) == ["501", "7"]
+    done = reconcile_events(streamed_folder)
+    assert (done.outcome, done.found.drifted) == (Outcome.UNREADABLE, 0)
+    assert "cannot make the documents of 2 rows" in str(done)
+    assert REASON in str(done)
+    assert oracle.read_documents(pipeline.alias)["7"]["payload"] == {"body": "hello"}
+    assert [group.error for group in replay.list_groups(clients, source)] == ["unreadable_row"]
+
+    database.execute("UPDATE public.events SET payload = '{}' WHERE id IN (7, 501)")
+    assert compare_behind_barrier(streamed_folder).clean
+    assert replay.replay(clients, source).left == 0
+    assert reconcile_events(streamed_folder).outcome is Outcome.EQUAL
+    oracle.check_rows(database.name, "public.events", ("id",), pipeline.alias)
+
+
+def compare_behind_barrier(folder: ProjectFolder) -> Comparison:
+    """Compare every byte of the pipeline `events`."""
+    clients = folder.clients()
+    pipeline = clients.project.pipeline("events")
+    return compare(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
+
+
+def reconcile_events(folder: ProjectFolder) -> Reconciliation:
+    """Reconcile the pipeline `events`."""
+    clients = folder.clients()
+    return reconcile(clients, clients.project.pipeline("events"), deep=Deep.ALL, repair=True, max_repair_fraction=1.0)
+
+
+def test_a_document_sql_that_fails_for_every_row_is_broken(project_folder: ProjectFolder, database: Database) -> None:
+    database.execute(*EVENTS)
+    pipeline = project_folder.add_pipeline(
+        "events", "public.events", document="SELECT id, 1 / (id - id) AS x FROM root"
+    )
+    with project_folder.clients().session(project_folder.source_model()) as session:
+        sql = read_tables(session, pipeline).sql
+        assert len(find_unreadable(session, sql)) == 400
+        database.execute("INSERT INTO public.events SELECT n FROM generate_series(501, 2000) n")
+        with pytest.raises(UnreadableRow, match=r"division by zero \(more than 1,000 rows\)"):
+            find_unreadable(session, sql)
+
+
+def test_a_slow_slice_is_read_row_by_row(
+    project_folder: ProjectFolder, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute(*EVENTS)
+    document = "SELECT id, (SELECT 1 FROM pg_sleep(0.002 + 0 * root.id)) AS slept FROM root"
+    pipeline = project_folder.add_pipeline("events", "public.events", document=document)
+    clients = project_folder.clients()
+    monkeypatch.setattr(protocol, "LIMIT_READ", "SET LOCAL statement_timeout = '500ms'")
+    make_generation(clients, pipeline)
+    [result] = copy_all(clients, pipeline, count=1)
+    assert (result.rows, result.written, result.rejected) == (400, 400, 0)

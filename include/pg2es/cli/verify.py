@@ -38,6 +38,8 @@ def show(comparison: Comparison, shown_ids: int) -> None:
     table.add_row("equal", f"{comparison.equal:,}", "")
     for kind, count in comparison.counts.items():
         table.add_row(kind.value, f"{count:,}", _MEANINGS[kind])
+    if comparison.unreadable:
+        table.add_row("unreadable", f"{len(comparison.unreadable):,}", "PostgreSQL cannot make the document")
     table.add_row("in flight", f"{comparison.in_flight:,}", "changed while it was compared")
     out.print(Text(f"{comparison.pipeline}: {comparison.index}", style="bold"))
     out.print(table)
@@ -52,6 +54,8 @@ def show(comparison: Comparison, shown_ids: int) -> None:
 def _verdict(comparison: Comparison) -> str:
     if comparison.drifted:
         return f"{comparison.drifted:,} documents differ from their rows."
+    if comparison.unreadable:
+        return f"{comparison.describe_unreadable()} Every other document equals its row."
     if comparison.in_flight:
         return f"{comparison.in_flight:,} documents kept changing; run it again when there is less traffic."
     return "Every document equals its row."

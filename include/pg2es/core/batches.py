@@ -1,12 +1,31 @@
-"""Parts of a list, for requests of a limited size."""
+"""Parts of a list: for requests of a limited size, and around items that make a request fail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
+E = TypeVar("E", bound=Exception)
 
 
 def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Give the items in parts of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def by_halves(
+    items: Sequence[T], work: Callable[[Sequence[T]], R], failure: tuple[type[E], ...]
+) -> Iterator[tuple[Sequence[T], R | E]]:
+    """Do the work for all items, and for halves of what fails; give what came of each part, or why one item fails."""
+    if not items:
+        return
+    try:
+        yield items, work(items)
+    except failure as error:
+        if len(items) == 1:
+            yield items, error
+            return
+        middle = len(items) // 2
+        yield from by_halves(items[:middle], work, failure)
+        yield from by_halves(items[middle:], work, failure)

@@ -3,7 +3,8 @@
     Pg2esError
     ├── TransientError            waiting and trying again may help; a task is retried
     │   ├── PostgresUnavailable
-    │   │   └── SourceBusy        another job changes what belongs to the source
+    │   │   ├── SourceBusy        another job changes what belongs to the source
+    │   │   └── TooSlow           a statement took longer than it may: fewer rows may be read in time
     │   ├── ElasticsearchUnavailable
     │   ├── KafkaUnavailable
     │   ├── ConnectUnavailable
@@ -12,6 +13,7 @@
         ├── ConfigError           a file says something that cannot be: file, key path, found, allowed
         ├── AccessDenied          wrong user or password, or a right that is missing
         ├── DocumentSqlError      the document SQL or a roots SQL does not run
+        │   └── UnreadableRow     … for some rows: others can be read
         ├── CatalogError          a table, column or key is not as the pipeline needs it
         ├── ConnectorError        Kafka Connect refuses a config, or a connector fails
         │   └── SlotLost          changes are lost to the stream: the source has to be recovered
@@ -65,6 +67,10 @@ class SourceBusy(PostgresUnavailable):
         )
 
 
+class TooSlow(PostgresUnavailable):
+    """A statement took longer than it may, or somebody cancelled it: with fewer rows it may be in time."""
+
+
 class ElasticsearchUnavailable(TransientError):
     """Elasticsearch cannot be reached, is overloaded, or blocks writes."""
 
@@ -109,9 +115,23 @@ class DocumentSqlError(PermanentError):
     def __init__(self, pipeline: str, statement: str, problem: str) -> None:
         self.pipeline = pipeline
         self.statement = statement
-        super().__init__(
-            f"Pipeline {pipeline}: the {statement} does not run: {problem}. "
+        self.problem = problem
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        return (
+            f"Pipeline {self.pipeline}: the {self.statement} does not run: {self.problem}. "
             f"Correct it and check with `pg2es validate --connect`."
+        )
+
+
+class UnreadableRow(DocumentSqlError):
+    """PostgreSQL cannot make the document of some row, for the `problem` in its words; others can be read."""
+
+    def _sentence(self) -> str:
+        return (
+            f"Pipeline {self.pipeline}: the {self.statement} fails for some row: {self.problem}. "
+            f"Correct the row, or the {self.statement}."
         )
 
 

@@ -15,6 +15,8 @@ from pg2es.core.errors import (
     PermanentError,
     Pg2esError,
     PostgresUnavailable,
+    TooSlow,
+    UnreadableRow,
 )
 from pg2es.core.generations import Identity
 from pg2es.core.sql import protocol
@@ -31,7 +33,12 @@ _BY_SQLSTATE: dict[str, tuple[type[Pg2esError], str]] = {
     "3D000": (CatalogError, "{where}: {reason}. Correct the name in the source file."),
     "42501": (AccessDenied, "{where}: {reason}. Grant the right; `pg2es validate --connect` lists all."),
 }
+_OF_ROWS = frozenset({"21", "22", "23", "54", "P0", "XX"})
+"""Classes of SQLSTATE that the values of single rows bring about: cardinality, data and constraints of domains, limits
+of the program, RAISE, and internal errors, which functions of extensions raise for values that they cannot take."""
+
 _BY_TYPE: dict[type[psycopg.Error], tuple[type[Pg2esError], str]] = {
+    psycopg.errors.QueryCanceled: (TooSlow, "{where}: {reason}."),
     psycopg.OperationalError: (
         PostgresUnavailable,
         "{where}: cannot be reached or gave up ({reason}); is the server up?",
@@ -110,12 +117,16 @@ def translate_errors(where: object) -> Iterator[None]:
 
 @contextmanager
 def translate_sql_errors(pipeline: str, statement: str = "document SQL") -> Iterator[None]:
-    """Raise pg2es' errors also for those of an SQL text of a pipeline: DocumentSqlError names the statement."""
+    """Raise pg2es' errors also for those of an SQL text of a pipeline: DocumentSqlError names the statement.
+
+    UnreadableRow, where the values of a row are the cause.
+    """
     try:
         with translate_errors(f"Pipeline {pipeline}"):
             yield
     except psycopg.Error as error:
-        raise DocumentSqlError(pipeline, statement, describe_sql_error(error)) from error
+        kind = UnreadableRow if (error.sqlstate or "")[:2] in _OF_ROWS else DocumentSqlError
+        raise kind(pipeline, statement, describe_sql_error(error)) from error
 
 
 def describe_sql_error(error: psycopg.Error) -> str:

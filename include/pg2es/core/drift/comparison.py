@@ -4,11 +4,13 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pg2es.core.drift.digest import is_intact
 from pg2es.core.redaction import REDACTED, is_redacted
 
+NAMED = 3
 SAMPLE = 100
 """Documents of each kind that are named one by one."""
 
@@ -50,7 +52,8 @@ class Comparison:
     """What a comparison found: ids by kind of drift, with the differing fields of the first SAMPLE of each kind.
 
     `unjudged` documents differ, but were too many to look into. `in_flight` ones kept changing; `hot` names some.
-    `rewound` ones are among the drift: their version is above what this database can have given.
+    `rewound` ones are among the drift: their version is above what this database can have given. Of `unreadable`
+    rows, by id, PostgreSQL cannot make the document, for the reason that is said: nothing is known of them.
     """
 
     pipeline: str
@@ -62,6 +65,7 @@ class Comparison:
     in_flight: int = 0
     hot: list[str] = field(default_factory=list)
     rewound: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[Drift, int]:
@@ -81,12 +85,23 @@ class Comparison:
     @property
     def clean(self) -> bool:
         """Whether every document equals its row."""
-        return self.drifted == 0 and self.in_flight == 0
+        return self.drifted == 0 and self.in_flight == 0 and not self.unreadable
+
+    def describe_unreadable(self) -> str:
+        """Return a sentence about the rows that cannot be read, "" when there are none."""
+        if not self.unreadable:
+            return ""
+        named = "; ".join(f"{identifier}: {reason}" for identifier, reason in islice(self.unreadable.items(), NAMED))
+        return f"PostgreSQL cannot make the documents of {len(self.unreadable):,} rows, such as {named}."
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{count:,} {kind.value}" for kind, count in self.counts.items())
         more = f", {self.unjudged:,} more that differ" if self.unjudged else ""
-        return f"{self.pipeline} ({self.index}): {self.equal:,} equal, {kinds}{more}, {self.in_flight:,} in flight"
+        unreadable = f", {len(self.unreadable):,} unreadable" if self.unreadable else ""
+        return (
+            f"{self.pipeline} ({self.index}): {self.equal:,} equal, {kinds}{more}{unreadable}, "
+            f"{self.in_flight:,} in flight"
+        )
 
 
 def find_field_differences(

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
-from pg2es.core.drift.comparison import Comparison
+from pg2es.core.drift.comparison import SAMPLE, Comparison
 
 
 class Deep(StrEnum):
@@ -23,6 +24,7 @@ class Outcome(StrEnum):
     DRIFT = "drift"  # something differs; repair was not wanted
     TOO_MUCH = "too_much"  # so much differs that something else is wrong; nothing was repaired
     UNREPAIRED = "unrepaired"  # what was repaired still differs
+    UNREADABLE = "unreadable"  # equal, but for rows that PostgreSQL cannot make documents of
     REWOUND = "rewound"  # versions are above what this database has given: it was restored or failed over
 
     @property
@@ -69,6 +71,7 @@ class Reconciliation:
             "documents": self.documents,
             **{kind.value: count for kind, count in self.found.counts.items()},
             "unjudged": self.found.unjudged,
+            "unreadable": len(self.found.unreadable),
             "in_flight": self.found.in_flight,
             "rewound": self.found.rewound,
             "repaired": self.repaired,
@@ -98,6 +101,7 @@ class Reconciliation:
                 ]
                 for kind, ids in self.found.samples.items()
             },
+            "unreadable": dict(islice(self.found.unreadable.items(), SAMPLE)),
             "hot": self.found.hot,
             "left": {kind.value: ids for kind, ids in self.left.samples.items()} if self.left else {},
             "rejected": self.rejected,

@@ -12,12 +12,12 @@ The bytes of a document are `json_strip_nulls(row_to_json(d.*))`, made by Postgr
 column of that name where there is one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from pg2es.core.backfill import BlockRange
 from pg2es.core.config import Pipeline
-from pg2es.core.sql.identifiers import literal, quote, quote_columns, quote_table
+from pg2es.core.sql.identifiers import literal, quote, quote_columns, quote_table, quote_texts
 from pg2es.core.sql.values import value_arrays
 from pg2es.core.table import Key, Table
 
@@ -46,11 +46,19 @@ def all_columns(table: Table) -> str:
 
 @dataclass(frozen=True)
 class DocumentSql:
-    """The statements that read documents of one pipeline: of its root table, key and document SQL."""
+    """The statements that read documents of one pipeline: of its root table, key and document SQL.
+
+    Those over all roots leave out the `excluded` ids, whose documents cannot be made.
+    """
 
     pipeline: Pipeline
     table: Table
     key: Key
+    excluded: tuple[str, ...] = ()
+
+    def without(self, ids: Iterable[str]) -> "DocumentSql":
+        """The same for all roots but these, and those left out before."""
+        return replace(self, excluded=(*self.excluded, *ids))
 
     def by_keys(self) -> str:
         """Documents and deletes of a list of roots.
@@ -97,9 +105,19 @@ class DocumentSql:
         """
         return self._copy(self._root(*_block_predicate(blocks)), _action("'index'", "id", str(version)))
 
+    def keys_of_blocks(self, blocks: BlockRange) -> str:
+        """The keys of the rows of a ctid range, as texts in key order."""
+        predicate, relation = _block_predicate(blocks)
+        return f"SELECT {quote_texts(self.key.names, 'root')} FROM {relation} root WHERE {predicate}"
+
+    def try_blocks(self, blocks: BlockRange) -> str:
+        """How many documents the rows of a ctid range have, all of them made."""
+        root = self._root(*_block_predicate(blocks))
+        return f"{root}\nSELECT count(digest) FROM (\n{self._digests()}\n) digests"
+
     def compare(self) -> str:
         """Every document, `(bucket integer, id text, source text)`, ordered by bucket."""
-        return f"SELECT bucket, id, source FROM (\n{self._documents(self._root())}\n) documents ORDER BY bucket"
+        return f"SELECT bucket, id, source FROM (\n{self._documents(self._all_roots())}\n) documents ORDER BY bucket"
 
     def sum_digests(self) -> str:
         """Count and sums of each bucket with documents, `(bucket integer, documents bigint, d0 bigint, d1 bigint)`.
@@ -107,8 +125,8 @@ class DocumentSql:
         PostgreSQL may share the work among parallel workers, as far as the document SQL allows it.
         """
         return (
-            f"{self._root()}\nSELECT bucket, count(*), sum({_D0}), sum({_D1}) FROM (\n{self._digests()}\n) digests\n"
-            f"GROUP BY bucket"
+            f"{self._all_roots()}\nSELECT bucket, count(*), sum({_D0}), sum({_D1})\n"
+            f"FROM (\n{self._digests()}\n) digests GROUP BY bucket"
         )
 
     def list_digests(self, buckets: Sequence[int]) -> str:
@@ -117,12 +135,12 @@ class DocumentSql:
         Buckets are those of roots, so that only their documents are made.
         """
         numbers = literal(f"{{{','.join(map(str, buckets))}}}")
-        root = self._root(f"{_bucket(_id(self.key, quote_table(self.table.name)))} = ANY ({numbers}::int[])")
+        root = self._all_roots(f"{_bucket(_id(self.key, quote_table(self.table.name)))} = ANY ({numbers}::int[])")
         return f"{root}\nSELECT bucket, id, {_D0}, {_D1} FROM (\n{self._digests()}\n) digests ORDER BY bucket"
 
     def count(self) -> str:
         """How many documents there should be."""
-        return f"{self._root()}\nSELECT count(*) FROM (\n{self._document()}\n) d"
+        return f"{self._all_roots()}\nSELECT count(*) FROM (\n{self._document()}\n) d"
 
     def probe(self) -> str:
         """The document SQL over no row at all: what columns and types it returns."""
@@ -176,13 +194,27 @@ class DocumentSql:
         )
 
     def _root(self, predicate: str = "", relation: str = "") -> str:
-        """The relation `root`, in the table's order of columns, which its partitions need not have.
+        """The relation `root`."""
+        return f"WITH root AS NOT MATERIALIZED ({self._rows(predicate, relation)})"
+
+    def _all_roots(self, predicate: str = "") -> str:
+        """The same without what is excluded; because of OFFSET nothing of the document SQL is evaluated for that."""
+        if not self.excluded:
+            return self._root(predicate)
+        ids = ", ".join(literal(identifier) for identifier in self.excluded)
+        return (
+            f"WITH root AS NOT MATERIALIZED (\n  SELECT * FROM ({self._rows(predicate)}) root\n"
+            f"  WHERE {_id(self.key, 'root')} <> ALL (ARRAY[{ids}]) OFFSET '0'\n)"
+        )
+
+    def _rows(self, predicate: str, relation: str = "") -> str:
+        """Rows of the root table in its order of columns, which its partitions need not have.
 
         `*` lets a sink, whose SQL is fixed, outlive a dropped column that the document SQL does not use.
         """
         where = f" WHERE {predicate}" if predicate else ""
         names = quote_columns(tuple(column.name for column in self.table.columns)) if relation else "*"
-        return f"WITH root AS NOT MATERIALIZED (SELECT {names} FROM {relation or quote_table(self.table.name)}{where})"
+        return f"SELECT {names} FROM {relation or quote_table(self.table.name)}{where}"
 
     def _document(self) -> str:
         return self.pipeline.document or all_columns(self.table)
@@ -190,8 +222,8 @@ class DocumentSql:
 
 def _id(key: Key, relation: str) -> str:
     """The document id: the key as text; a composite key as a JSON array of texts."""
-    texts = [f"{relation}.{quote(name)}::text" for name in key.names]
-    return texts[0] if len(texts) == 1 else f"json_build_array({', '.join(texts)})::text"
+    texts = quote_texts(key.names, relation)
+    return texts if len(key.names) == 1 else f"json_build_array({texts})::text"
 
 
 def _bucket(identifier: str) -> str:

@@ -23,6 +23,11 @@ def literal(value: str | int) -> str:
     return sql.Literal(value).as_string(None).strip()
 
 
+def quote_texts(names: tuple[str, ...], relation: str) -> str:
+    """Return the values of columns as texts, `r."a"::text, r."b"::text`."""
+    return ", ".join(f"{relation}.{quote(name)}::text" for name in names)
+
+
 def quote_columns(names: tuple[str, ...], relation: str = "") -> str:
     """Return a list of quoted column names, `r."a", r."b"`."""
     prefix = f"{relation}." if relation else ""

@@ -33,6 +33,10 @@ FROM pg_control_system()"""
 VERSION = "SELECT pg_logical_emit_message(false, 'pg2es', '') - '0/0'::pg_lsn AS lsn"
 """The LSN of a message written for this call: unique, and taken before the read (rule 2)."""
 
+READ_LIMIT_S = 60
+LIMIT_READ = f"SET LOCAL statement_timeout = '{READ_LIMIT_S}s'"
+"""How long the read of a transaction may take; what takes longer is tried with fewer rows."""
+
 CURRENT_LSN = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
 """The end of the WAL: no version that was taken before is above it."""
 

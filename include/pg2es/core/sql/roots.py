@@ -2,7 +2,7 @@
 
 from pg2es.core.config import Related
 from pg2es.core.errors import CatalogError
-from pg2es.core.sql.identifiers import quote, quote_columns, quote_table
+from pg2es.core.sql.identifiers import quote, quote_columns, quote_table, quote_texts
 from pg2es.core.sql.values import as_key, value_arrays
 from pg2es.core.table import Key, Table
 
@@ -40,7 +40,7 @@ def _roots_by_sql(related: Related, changed: Table, key: Key) -> str:
     # Without a DISTINCT the first roots come at once, and whoever wants no more is not kept waiting for the rest.
     return (
         f"{_changed(related, changed)}\n"
-        f"SELECT {_texts('roots', key)} FROM (\n{related.roots_sql}\n) roots ({quote_columns(key.names)})"
+        f"SELECT {quote_texts(key.names, 'roots')} FROM (\n{related.roots_sql}\n) roots ({quote_columns(key.names)})"
     )
 
 
@@ -52,7 +52,7 @@ def _roots_by_value(related: Related, changed: Table, root: Table, key: Key) -> 
     )
     return (
         f"{_changed(related, changed)}\n"
-        f"SELECT {_texts('root', key)} FROM changed JOIN {quote_table(root.name)} root ON {same}"
+        f"SELECT {quote_texts(key.names, 'root')} FROM changed JOIN {quote_table(root.name)} root ON {same}"
     )
 
 
@@ -64,7 +64,7 @@ def _changed(related: Related, changed: Table) -> str:
 
 def all_roots(table: Table, key: Key) -> str:
     """The keys of all rows of the root table, as texts in key order."""
-    return f"SELECT {_texts('root', key)} FROM {quote_table(table.name)} root"
+    return f"SELECT {quote_texts(key.names, 'root')} FROM {quote_table(table.name)} root"
 
 
 def rootless_keys(table: Table, key: Key) -> str:
@@ -75,7 +75,7 @@ def rootless_keys(table: Table, key: Key) -> str:
     arrays = value_arrays(key.columns)
     same = " AND ".join(f"root.{name} = k.{name}" for name in map(quote, key.names))
     return (
-        f"SELECT {_texts('k', key)} FROM unnest({arrays}) AS k ({quote_columns(key.names)})\n"
+        f"SELECT {quote_texts(key.names, 'k')} FROM unnest({arrays}) AS k ({quote_columns(key.names)})\n"
         f"WHERE NOT EXISTS (SELECT FROM {quote_table(table.name)} root WHERE {same})"
     )
 
@@ -83,7 +83,3 @@ def rootless_keys(table: Table, key: Key) -> str:
 def route_columns(related: Related, changed: Table) -> tuple[str, ...]:
     """Columns of the related table that its events must carry: `root_key`, or what `roots_sql` reads."""
     return related.root_key or related.columns or changed.primary_key
-
-
-def _texts(relation: str, key: Key) -> str:
-    return ", ".join(f"{relation}.{quote(name)}::text" for name in key.names)

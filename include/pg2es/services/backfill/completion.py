@@ -119,10 +119,10 @@ def check(summary: Summary) -> None:
 
 
 def check_rejected(pipeline: str, rejected: int, samples: Sequence[str]) -> None:
-    """Raise DocumentsRejected if Elasticsearch refused documents."""
+    """Raise DocumentsRejected if there were documents that Elasticsearch refused or PostgreSQL could not make."""
     if rejected:
         raise DocumentsRejected(
-            f"Elasticsearch refused {rejected:,} documents of pipeline {pipeline}; all others are there. Correct the "
+            f"{rejected:,} documents of pipeline {pipeline} were rejected; all others are there. Correct the rows, the "
             f"mapping or the document SQL, then run it again. First: {samples[0]}"
         )
 

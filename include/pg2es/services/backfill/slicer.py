@@ -1,4 +1,7 @@
-"""Slices of a chunk, so large that each is about SLICE_BYTES of documents, however large the documents are."""
+"""Slices of a chunk, so large that each is about SLICE_BYTES of documents, however large the documents are.
+
+Where documents take long to make, slices are smaller.
+"""
 
 from collections.abc import Iterator
 
@@ -7,6 +10,9 @@ from pg2es.core.backfill import BlockRange
 from pg2es.services.refresh import SLICE_BYTES, Slice
 
 FIRST_SLICE_BLOCKS = 64
+
+SLICE_S = 10.0
+"""What a slice takes to read, at most, as far as it can be told before."""
 
 
 class Slicer:
@@ -30,9 +36,9 @@ class Slicer:
             first = until
 
     def learn(self, read: Slice) -> None:
-        """Aim the next slice at SLICE_BYTES, at most four times the last one."""
-        fitting = self._size * SLICE_BYTES // max(read.bytes, 1)
-        self._size = max(1, min(fitting, self._size * 4))
+        """Aim the next slice at SLICE_BYTES or SLICE_S, at most four times the last one."""
+        full = max(read.bytes / SLICE_BYTES, read.seconds / SLICE_S, 1 / 4)
+        self._size = max(1, int(self._size / full))
 
     def _end_now(self) -> int:
         blocks = {relation.name: relation.blocks for relation in read_relations(self._session, self._blocks.relation)}

@@ -26,8 +26,9 @@ def sweep(clients: Clients, pipeline: Pipeline, generation: Generation) -> int:
         schedule = scheduler(clients, pipeline, generation.index)
         refresher = Refresher(refreshing, clients.elasticsearch, target, schedule)
         extra: list[str] = []
-        for expected, stored in list_differing(clients, reading, sql, generation.index).documents:
-            extra.extend(stored.keys() - expected.keys())
+        differing = list_differing(clients, reading, sql, generation.index)
+        for expected, stored in differing.documents:
+            extra.extend(stored.keys() - expected.keys() - differing.unreadable.keys())
             if len(extra) >= AT_ONCE:
                 swept += _refresh(refresher, extra)
                 extra = []

@@ -14,9 +14,11 @@ from pg2es.adapters.elasticsearch import scan_by_bucket
 from pg2es.adapters.postgres import Session
 from pg2es.core.config import Pipeline
 from pg2es.core.drift import Comparison
+from pg2es.core.errors import UnreadableRow
 from pg2es.core.sql import DocumentSql
 from pg2es.services.clients import Clients
 from pg2es.services.drift.suspects import Suspects, copy_rows, pair_buckets
+from pg2es.services.drift.unreadable import find_unreadable
 from pg2es.services.generations import Generation
 from pg2es.services.stream import pass_barrier
 from pg2es.services.tables import read_tables
@@ -35,10 +37,20 @@ def compare(clients: Clients, pipeline: Pipeline, generation: Generation) -> Com
     with clients.session_of(pipeline) as session:
         sql = read_tables(session, generation.made_from(pipeline)).sql
         suspects = Suspects(clients, session, sql, generation, since)
-        for expected, stored in _buckets(clients, session, sql, generation.index):
-            for identifier in expected.keys() | stored.keys():
-                suspects.note(identifier, differs=expected.get(identifier) != stored.get(identifier))
+        try:
+            _note_all(suspects, sql)
+        except UnreadableRow:
+            unreadable = find_unreadable(session, sql)
+            suspects = suspects.anew()
+            suspects.note_unreadable(unreadable)
+            _note_all(suspects, sql.without(unreadable))
         return suspects.judge()
+
+
+def _note_all(suspects: Suspects, sql: DocumentSql) -> None:
+    for expected, stored in _buckets(suspects.clients, suspects.session, sql, suspects.generation.index):
+        for identifier in expected.keys() | stored.keys():
+            suspects.note(identifier, differs=expected.get(identifier) != stored.get(identifier))
 
 
 def _buckets(clients: Clients, session: Session, sql: DocumentSql, index: str) -> Iterator[tuple[Documents, Documents]]:

@@ -20,9 +20,11 @@ from pg2es.adapters.elasticsearch import count_unmarked, scan_digests, sum_diges
 from pg2es.adapters.postgres import Session
 from pg2es.core.config import Pipeline
 from pg2es.core.drift import Comparison, Digest, Sums
+from pg2es.core.errors import UnreadableRow
 from pg2es.core.sql import DocumentSql
 from pg2es.services.clients import Clients
 from pg2es.services.drift.suspects import Suspects, copy_rows, pair_buckets
+from pg2es.services.drift.unreadable import find_unreadable
 from pg2es.services.generations import Generation
 from pg2es.services.stream import pass_barrier
 from pg2es.services.tables import read_tables
@@ -44,9 +46,10 @@ def compare_digests(clients: Clients, pipeline: Pipeline, generation: Generation
 
 
 def note_differing(suspects: Suspects) -> None:
-    """Note how all documents compare by their digests."""
+    """Note how all documents compare by their digests; rows that cannot be read are left out, and noted."""
     index = suspects.generation.index
     differing = list_differing(suspects.clients, suspects.session, suspects.sql, index)
+    suspects.note_unreadable(differing.unreadable)
     suspects.result.equal = differing.equal
     for ours, theirs in differing.documents:
         for identifier in ours.keys() | theirs.keys():
@@ -55,22 +58,32 @@ def note_differing(suspects: Suspects) -> None:
 
 @dataclass(frozen=True)
 class Differing:
-    """Documents in buckets that are `equal`, and what both sides have in each other bucket, by id."""
+    """Documents in buckets that are `equal`, and what both sides have in each other bucket, by id.
+
+    `unreadable` are the rows whose documents PostgreSQL cannot make, with its words: they are missing on its side.
+    """
 
     equal: int
     documents: Iterator[tuple[dict[str, Digest], dict[str, Digest]]]
+    unreadable: dict[str, str]
 
 
 def list_differing(clients: Clients, session: Session, sql: DocumentSql, index: str) -> Differing:
     """Sum both sides, and list the buckets that differ and the documents that have no mark."""
-    expected, stored, unmarked = _sum(clients, session, sql, index)
+    unreadable: dict[str, str] = {}
+    try:
+        expected, stored, unmarked = _sum(clients, session, sql, index)
+    except UnreadableRow:
+        unreadable = find_unreadable(session, sql)
+        sql = sql.without(unreadable)
+        expected, stored, unmarked = _sum(clients, session, sql, index)
     differing = sorted(b for b in expected.keys() | stored.keys() if expected.get(b) != stored.get(b))
     equal = sum(sums.documents for bucket, sums in expected.items() if stored.get(bucket) == sums)
     if not differing and not unmarked:
-        return Differing(equal, iter(()))
+        return Differing(equal, iter(()), unreadable)
     log.info("%d buckets differ, %d documents have no mark: they are listed", len(differing), unmarked)
     theirs = scan_digests(clients.elasticsearch, index, differing)
-    return Differing(equal, pair_buckets(_list(session, sql, differing), theirs))
+    return Differing(equal, pair_buckets(_list(session, sql, differing), theirs), unreadable)
 
 
 def _sum(

@@ -55,6 +55,9 @@ def reconcile(
                 target = Target(generation.index, generation.meta, sql)
                 schedule = scheduler(clients, pipeline, generation.index)
                 _repair(Refresher(refreshing, clients.elasticsearch, target, schedule), suspects, done)
+    if done.outcome.is_good and done.found.unreadable:
+        done.outcome = Outcome.UNREADABLE
+        done.advice = f"{done.found.describe_unreadable()} Correct the rows or the document SQL; replay dead letters."
     done.seconds = time.monotonic() - started
     write_report(clients.elasticsearch, ReportKind.RECONCILE, pipeline.name, str(done), done.to_json(), done.outcome)
     return done

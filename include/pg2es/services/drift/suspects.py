@@ -21,8 +21,10 @@ from pg2es.adapters.elasticsearch import Versioned, fetch_documents, probe_tombs
 from pg2es.adapters.postgres import Session, fetch_one, translate_sql_errors
 from pg2es.core.batches import in_batches
 from pg2es.core.drift import SAMPLE, Comparison, Drift, classify, find_field_differences
+from pg2es.core.redaction import redact_reason
 from pg2es.core.sql import DocumentSql, copy_out, protocol
 from pg2es.services.clients import Clients
+from pg2es.services.drift.unreadable import read_by_keys
 from pg2es.services.generations import Generation
 from pg2es.services.refresh import parse_ids
 from pg2es.services.stream import pass_barrier
@@ -55,6 +57,11 @@ class Suspects:
 
     def __post_init__(self) -> None:
         self.result = Comparison(self.sql.pipeline.name, self.generation.index)
+
+    def note_unreadable(self, rows: dict[str, str]) -> None:
+        """Note rows whose documents PostgreSQL cannot make, with its words: nothing can be said of them."""
+        redact = self.sql.pipeline.redact
+        self.result.unreadable |= {identifier: redact_reason(reason, redact) for identifier, reason in rows.items()}
 
     def anew(self) -> "Suspects":
         """Return suspects of the same generation with nothing noted, after the last judgement."""
@@ -107,6 +114,8 @@ class Suspects:
         expected = self._read_documents(ids)
         differing: dict[str, Drift] = {}
         for identifier in ids:
+            if identifier in self.result.unreadable:
+                continue
             kind = classify(expected.get(identifier), _source(stored.get(identifier)))
             if kind is None:
                 self.result.equal += identifier in stored
@@ -136,14 +145,12 @@ class Suspects:
             self.result.fields[identifier] = find_field_differences(stored, expected, redact)
 
     def _read_documents(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """Return what PostgreSQL says now; no entry where it has no document."""
+        """Return what PostgreSQL says now; no entry where it has no document, or cannot make it, which is noted."""
         with translate_sql_errors(self.sql.pipeline.name):
             keys = parse_ids(self.session, self.sql, ids).keys
-            if not keys:
-                return {}
-            columns = [list(column) for column in zip(*keys.values(), strict=True)]
-            rows = self.session.execute(self.sql.by_keys(), [*columns, 0]).fetchall()
-        return {identifier: source.encode() for identifier, _, source in rows if source is not None}
+        documents, unreadable = read_by_keys(self.session, self.sql, list(keys.values()))
+        self.note_unreadable(unreadable)
+        return documents
 
 
 def _source(stored: Versioned | None) -> bytes | None:

@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 
 from pg2es.adapters.postgres import Session, read_relations, translate_sql_errors
 from pg2es.core.config import Pipeline
+from pg2es.core.errors import UnreadableRow
 from pg2es.core.preflight import (
     Checking,
     Finding,
@@ -124,7 +125,15 @@ def _check_text(session: Session, place: str, pipeline: Pipeline) -> Iterator[Fi
 
 def _check_sample(session: Session, place: str, tables: PipelineTables) -> Checking[tuple[tuple[str, str], ...]]:
     """Read the documents of some roots; return those that are not too large."""
-    rows = _read_sample(session, tables)
+    try:
+        rows = _read_sample(session, tables)
+    except UnreadableRow as unreadable:
+        yield warning(
+            place,
+            f"PostgreSQL cannot make the document of some row: {unreadable.problem}. Such rows would be rejected.",
+            "Correct them, or the document SQL.",
+        )
+        return ()
     if rows is None:
         yield warning(
             place,
@@ -138,7 +147,7 @@ def _check_sample(session: Session, place: str, tables: PipelineTables) -> Check
 
 
 def _read_sample(session: Session, tables: PipelineTables) -> list[TupleRow] | None:
-    """Return rows as `DocumentSql.sample` gives them; None when they take too long."""
+    """Return rows as `DocumentSql.sample` gives them; None when they take too long. Raises UnreadableRow."""
     statement = tables.sql.sample(_sample_percent(session, tables), SAMPLE_ROOTS, SAMPLE_BYTES)
     with translate_sql_errors(tables.pipeline.name):
         try:

@@ -4,18 +4,29 @@
 leads from document ids back to keys; `topic` has the sinks refresh roots by way of a refresh topic.
 """
 
-from pg2es.services.refresh.ids import parse_ids
-from pg2es.services.refresh.refresher import DEADLINE_S, IN_FLIGHT, SLICE_BYTES, Body, Refresher, Slice, Target
+from pg2es.services.refresh.ids import id_of, parse_ids
+from pg2es.services.refresh.refresher import (
+    DEADLINE_S,
+    IN_FLIGHT,
+    SLICE_BYTES,
+    UNREADABLE_ROW,
+    Body,
+    Refresher,
+    Slice,
+    Target,
+)
 from pg2es.services.refresh.topic import request_all, request_keys, scheduler
 
 __all__ = [
     "DEADLINE_S",
     "IN_FLIGHT",
     "SLICE_BYTES",
+    "UNREADABLE_ROW",
     "Body",
     "Refresher",
     "Slice",
     "Target",
+    "id_of",
     "parse_ids",
     "request_all",
     "request_keys",

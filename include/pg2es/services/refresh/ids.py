@@ -7,6 +7,7 @@ from typing import NamedTuple
 import psycopg
 
 from pg2es.adapters.postgres import Session
+from pg2es.core.batches import by_halves
 from pg2es.core.refresh import Key
 from pg2es.core.sql import DocumentSql
 
@@ -33,18 +34,21 @@ def parse_ids(session: Session, sql: DocumentSql, ids: Sequence[str]) -> ParsedI
 def _canonical(
     session: Session, sql: DocumentSql, wanted: list[tuple[str, Key]]
 ) -> list[tuple[tuple[str, Key], str | None]]:
-    """Return each id as PostgreSQL writes it, None for what is no key, found by halves."""
-    if not wanted:
-        return []
-    columns = [list(column) for column in zip(*(key for _, key in wanted), strict=True)]
-    try:
-        rows = session.execute(sql.canonical_ids(), columns).fetchall()
-    except psycopg.DataError:
-        if len(wanted) == 1:
-            return [(wanted[0], None)]
-        middle = len(wanted) // 2
-        return _canonical(session, sql, wanted[:middle]) + _canonical(session, sql, wanted[middle:])
-    return list(zip(wanted, (found for (found,) in rows), strict=True))
+    """Return each id as PostgreSQL writes it, None for what is no key."""
+
+    def ask(part: Sequence[tuple[str, Key]]) -> list[str]:
+        columns = [list(column) for column in zip(*(key for _, key in part), strict=True)]
+        return [found for (found,) in session.execute(sql.canonical_ids(), columns)]
+
+    answers: list[tuple[tuple[str, Key], str | None]] = []
+    for part, found in by_halves(wanted, ask, (psycopg.DataError, psycopg.IntegrityError)):
+        answers += zip(part, [None] if isinstance(found, psycopg.Error) else found, strict=True)
+    return answers
+
+
+def id_of(key: Key) -> str:
+    """Return the id of a key whose texts are PostgreSQL's own."""
+    return key[0] if len(key) == 1 else json.dumps(key, ensure_ascii=False)
 
 
 def parse_id(identifier: str, columns: int) -> Key | None:

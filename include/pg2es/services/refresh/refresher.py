@@ -27,13 +27,13 @@ from pg2es.adapters.postgres import (
     translate_sql_errors,
 )
 from pg2es.core.backfill import BlockRange
-from pg2es.core.batches import in_batches
-from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch
+from pg2es.core.batches import by_halves, in_batches
+from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch, TooSlow, UnreadableRow
 from pg2es.core.generations import Meta
 from pg2es.core.redaction import redact_reason
 from pg2es.core.refresh import MAX_ID_BYTES, IdProblem, Key, Pace, find_id_problem
 from pg2es.core.sql import DocumentSql, protocol
-from pg2es.services.refresh.ids import parse_id, parse_ids
+from pg2es.services.refresh.ids import id_of, parse_id, parse_ids
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,11 @@ PATIENCE_S = 300
 """How long one process keeps trying before it leaves the retry to its caller."""
 
 KEYS_AT_ONCE = 500
+
+UNREADABLE_ROW = "unreadable_row"
+"""Kind of error of a document that PostgreSQL cannot make; those of Elasticsearch have its own names."""
+
+_FEWER = (UnreadableRow, TooSlow)
 
 _COPY_HEADER_BYTES = 19
 _COPY_ROW_PREFIX_BYTES = 6  # number of columns, length of the only one
@@ -79,6 +84,7 @@ class Slice:
     deleted: list[Key] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,11 @@ class Refresher:
                 if pace.pause_s:
                     log.info("Elasticsearch is behind: the next slice is read in %.1f s", pace.pause_s)
                     time.sleep(pace.pause_s)
-                read = self.read_blocks(blocks)
+                try:
+                    read = self.read_blocks(blocks)
+                except _FEWER as error:
+                    read, outcome = self._copy_rows(blocks, error)
+                    result.outcome.add(outcome)
                 on_slice(read)
                 waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
                 while len(waiting) > pace.waiting:
@@ -152,12 +162,9 @@ class Refresher:
                 settle_oldest()
         return result
 
-    def refresh_keys(self, keys: Sequence[tuple[str, ...]]) -> BulkOutcome:
+    def refresh_keys(self, keys: Sequence[Key]) -> BulkOutcome:
         """Refresh these roots, each key given as texts in key order; a root without a document is deleted."""
-        total = BulkOutcome()
-        for part in in_batches(keys, KEYS_AT_ONCE):
-            total.add(self._until_acknowledged(lambda part=part: self._read_keys(part)))  # type: ignore[misc]
-        return total
+        return self._refresh_keys(keys, self._read_keys)
 
     def refresh_ids(self, ids: Sequence[str]) -> BulkOutcome:
         """Refresh the roots of these documents; one whose id is no key is deleted, as no row can have it."""
@@ -170,6 +177,45 @@ class Refresher:
                 total.add(self._until_acknowledged(lambda foreign=found.foreign: self._read_foreign(foreign)))  # type: ignore[misc]
         return total
 
+    def _refresh_keys(self, keys: Sequence[Key], read: Callable[[Sequence[Key]], Slice]) -> BulkOutcome:
+        """Refresh roots, by halves where they cannot be read together; one that fails alone is rejected.
+
+        Raises TooSlow for a root that takes too long alone.
+        """
+
+        def refresh(part: Sequence[Key]) -> BulkOutcome:
+            return self._until_acknowledged(lambda: read(part))
+
+        total = BulkOutcome()
+        for batch in in_batches(keys, KEYS_AT_ONCE):
+            for part, outcome in by_halves(batch, refresh, _FEWER):
+                match outcome:
+                    case BulkOutcome():
+                        total.add(outcome)
+                    case UnreadableRow(problem=reason):
+                        shown = redact_reason(reason, self._target.sql.pipeline.redact)
+                        total.rejected.append(Rejection(id_of(part[0]), UNREADABLE_ROW, shown))
+                    case TooSlow():
+                        raise outcome
+        return total
+
+    def _copy_rows(self, blocks: BlockRange, error: Exception) -> tuple[Slice, BulkOutcome]:
+        """Refresh the rows of a block range that cannot be read as a whole, by their keys, without deleting any."""
+        log.warning("Blocks %s are read row by row: %s", blocks, error)
+        started = time.monotonic()
+        with translate_errors(f"Pipeline {self._target.sql.pipeline.name}"):
+            keys = self._session.execute(self._target.sql.keys_of_blocks(blocks)).fetchall()
+        done = Slice(deadline=started, rows=len(keys))
+
+        def read(part: Sequence[Key]) -> Slice:
+            found = self._read_keys(part, delete=False)
+            done.bytes += found.bytes
+            return found
+
+        outcome = self._refresh_keys(keys, read)
+        done.seconds = time.monotonic() - started
+        return done, outcome
+
     def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]], pace: Pace) -> BulkOutcome:
         """Wait for the requests of a slice; read and write it again, with a new version, as long as one failed."""
         try:
@@ -179,7 +225,10 @@ class Refresher:
         except ElasticsearchUnavailable as error:
             pace.slow_down()
             log.warning("Blocks %s will be read again: %s", blocks, error)
-            return self._until_acknowledged(lambda: self.read_blocks(blocks))
+            try:
+                return self._until_acknowledged(lambda: self.read_blocks(blocks))
+            except _FEWER as fewer:
+                return self._copy_rows(blocks, fewer)[1]
 
     def _until_acknowledged(self, read: Callable[[], Slice]) -> BulkOutcome:
         for attempt in Retrying(
@@ -219,7 +268,7 @@ class Refresher:
         """Return the documents of a block range at a new version, ready to send."""
         return self._read(lambda version: self._copied_rows(self._target.sql.copy_blocks(blocks, version)))
 
-    def _read_keys(self, keys: Sequence[tuple[str, ...]]) -> Slice:
+    def _read_keys(self, keys: Sequence[Key], *, delete: bool = True) -> Slice:
         columns = [list(column) for column in zip(*keys, strict=True)]
         deleted: list[Key] = []
 
@@ -227,7 +276,7 @@ class Refresher:
             for identifier, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
                 if source is not None:
                     yield f"{action}\n{source}\n".encode()
-                else:
+                elif delete:
                     deleted.extend(key for key in [parse_id(identifier, len(columns))] if key)
                     yield f"{action}\n".encode()
 
@@ -246,11 +295,14 @@ class Refresher:
     def _read(self, rows_at: Callable[[int], Iterator[bytes]]) -> Slice:
         """Steps 2 to 4: the version, then the read, then the flush, in one transaction."""
         pipeline = self._target.sql.pipeline
-        found = Slice(deadline=time.monotonic() + DEADLINE_S)
+        started = time.monotonic()
+        found = Slice(deadline=started + DEADLINE_S)
         with translate_sql_errors(pipeline.name), self._session.transaction():
+            self._session.execute(protocol.LIMIT_READ)
             lsn = int(fetch_one(self._session, protocol.VERSION)[0])
             _fill(found, rows_at((self._target.meta.epoch << 56) | lsn), pipeline.max_document_bytes)
             self._session.execute(self._flush)
+        found.seconds = time.monotonic() - started
         return found
 
     def _copied_rows(self, statement: str) -> Iterator[bytes]:

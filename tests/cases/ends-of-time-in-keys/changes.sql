@@ -1,0 +1,12 @@
+UPDATE ends.rates SET rate = 1.11 WHERE code = 'A' AND until = '2024-12-31';
+UPDATE ends.rates SET rate = 2.10 WHERE code = 'B' AND until = 'infinity';
+BEGIN; UPDATE ends.rates SET until = '2026-06-30' WHERE code = 'A' AND until = 'infinity'; INSERT INTO ends.rates VALUES ('A', 'infinity', 1.40); COMMIT;
+INSERT INTO ends.rates VALUES ('ROMA', '0044-03-15 BC', 0.10), ('FAR', '12024-01-01', 9.99), ('OLD', '-infinity', 0.01), ('ONE', '0001-01-01 BC', 0.02);
+UPDATE ends.rates SET rate = rate + 1 WHERE code IN ('ROMA', 'OLD', 'ONE');
+DELETE FROM ends.rates WHERE code = 'FAR';
+INSERT INTO ends.notes VALUES (2, 'ROMA', '0044-03-15 12:00:00+00 BC', 'Ides'), (3, 'B', 'infinity', 'for ever'), (4, 'C', '-infinity', 'nowhere');
+UPDATE ends.notes SET code = 'B', until = 'infinity' WHERE id = 1;
+UPDATE ends.limits SET label = 'no limit' WHERE amount = 'Infinity';
+INSERT INTO ends.limits VALUES ('-Infinity', 'bottomless');
+UPDATE ends.limits SET label = 'not known' WHERE amount = 'NaN';
+DELETE FROM ends.limits WHERE amount = 1.5;
