@@ -135,7 +135,9 @@ def test_refused_documents_are_named_and_all_others_are_written(folder: ProjectF
     assert (summary.written, summary.rejected, summary.counts.documents) == (997, 3, 997)
     with pytest.raises(DocumentsRejected) as refused:
         backfill.check(summary)
-    assert "refused 3 documents of pipeline refused; all others are there. Correct the mapping" in str(refused.value)
+    assert "3 documents of pipeline refused were rejected; all others are there. Correct the rows, the mapping" in str(
+        refused.value
+    )
     samples = " ".join(summary.samples)
     assert "document 50: document_parsing_exception" in samples
     assert "document 51: document_parsing_exception" in samples

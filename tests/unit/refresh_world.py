@@ -180,6 +180,8 @@ class FakeSession:
         self._snapshot: Rows | None = None
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> FakeCursor:
+        if statement == protocol.LIMIT_READ:  # no statement of this world takes time
+            return FakeCursor([])
         pause()
         self._check_alive()
         if statement == protocol.IDENTITY:

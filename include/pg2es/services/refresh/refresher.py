@@ -196,7 +196,11 @@ class Refresher:
                         shown = redact_reason(reason, self._target.sql.pipeline.redact)
                         total.rejected.append(Rejection(id_of(part[0]), UNREADABLE_ROW, shown))
                     case TooSlow():
-                        raise outcome
+                        raise TooSlow(
+                            f"Pipeline {self._target.sql.pipeline.name}: reading the document of root {id_of(part[0])} "
+                            f"was cut off, after {protocol.READ_LIMIT_S} s at most. Look what it waits for; EXPLAIN "
+                            f"the document SQL, as an index may be missing."
+                        ) from outcome
         return total
 
     def _copy_rows(self, blocks: BlockRange, error: Exception) -> tuple[Slice, BulkOutcome]:
