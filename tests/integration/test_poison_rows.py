@@ -15,7 +15,7 @@ from pg2es.services.drift.unreadable import find_unreadable
 from pg2es.services.generations import require_live_generation
 from pg2es.services.tables import read_tables
 from tests import oracle
-from tests.integration.batch import copy_all, make_generation, run_backfill
+from tests.integration.batch import check_equal, copy_all, make_generation, run_backfill
 from tests.integration.sink_harness import SinkHarness, order
 from tests.support import Database, ProjectFolder, connect
 
@@ -192,10 +192,9 @@ def test_a_row_that_cannot_be_read_is_told_by_everyone_until_it_is_corrected(
     assert [group.error for group in replay.list_groups(clients, source)] == ["unreadable_row"]
 
     database.execute("UPDATE public.events SET payload = '{}' WHERE id IN (7, 501)")
-    assert compare_behind_barrier(streamed_folder).clean
+    check_equal(clients, pipeline, 401)
     assert replay.replay(clients, source).left == 0
     assert reconcile_events(streamed_folder).outcome is Outcome.EQUAL
-    oracle.check_rows(database.name, "public.events", ("id",), pipeline.alias)
 
 
 def compare_behind_barrier(folder: ProjectFolder) -> Comparison:
