@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[2]
+from pg2es.core.config import load_project
+from pg2es.services.clients import Clients
+from pg2es.services.generations import require_live_generation
+from tests import oracle
+from tests.support import CHECKOUT
+
 TIMEOUT_S = 540
 
 
@@ -29,4 +33,7 @@ def test_the_demo_verifies_every_document_also_after_a_killed_one(stack_environm
         shown, _ = demo.communicate(timeout=TIMEOUT_S)
     assert demo.returncode == 0, shown
     assert "verified: every document equals its row" in shown
+    clients = Clients(load_project(CHECKOUT / "include"))
+    for pipeline in clients.project.pipelines.values():
+        oracle.check(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
     assert f"Airflow: {stack_environment['PG2ES_AIRFLOW_URL']}" in shown
