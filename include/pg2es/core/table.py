@@ -1,5 +1,6 @@
 """What the catalog says about a table, as far as documents, keys and events need it."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,8 +45,8 @@ class Column:
 
     @property
     def base_type(self) -> str:
-        """The stored type without its modifier."""
-        return self.stored_type.split("(")[0]
+        """The stored type without its modifier, `timestamp with time zone` of `timestamp(3) with time zone`."""
+        return re.sub(r"\(.*?\)", "", self.stored_type)
 
     @property
     def in_events(self) -> bool:
@@ -103,15 +104,15 @@ class Key:
 # Types whose equal values have the same text, so that a key read from an event finds its row.
 KEY_TYPES = (
     "smallint", "integer", "bigint", "numeric", "text", "character varying", "uuid", "boolean", "date", "oid",
+    "timestamp without time zone", "timestamp with time zone",
 )  # fmt: skip
 
 # Without those of which Debezium writes nothing (name, pg_lsn, composite types, …), objects (point, arrays, hstore),
 # bytes in an order of its own (bit), or another value (time: 24:00 becomes 00:00; timetz: in UTC).
 EVENT_TYPES = frozenset({
     *KEY_TYPES, "character", "bpchar", '"char"', "citext", "ltree", "bytea", "real", "double precision", "money",
-    "timestamp", "timestamp without time zone", "timestamp with time zone", "interval", "inet", "cidr", "macaddr",
-    "macaddr8", "json", "jsonb", "xml", "tsvector", "int4range", "int8range", "numrange", "daterange", "tsrange",
-    "tstzrange",
+    "interval", "inet", "cidr", "macaddr", "macaddr8", "json", "jsonb", "xml", "tsvector", "int4range", "int8range",
+    "numrange", "daterange", "tsrange", "tstzrange",
 })  # fmt: skip
 
 

@@ -32,7 +32,6 @@ CASE WHEN t !~ '^([-+][0-9]|0000)' THEN t
 
 _READINGS = {
     "date": _DATE,
-    "timestamp": _DATE,
     "timestamp without time zone": _DATE,
     "timestamp with time zone": _DATE,
     "numeric": "CASE t WHEN 'POSITIVE_INFINITY' THEN 'Infinity' WHEN 'NEGATIVE_INFINITY' THEN '-Infinity' ELSE t END",
@@ -50,6 +49,7 @@ def as_key(column: Column, part: Column) -> str:
 
 
 _TEXTS = ("text", "character varying", "character", "bpchar", "citext")
+_TIMESTAMP = "[0-9]{4,}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
 _TEXTS_OF = {
     "smallint": "[-+]?[0-9]{1,5}",
     "integer": "[-+]?[0-9]{1,10}",
@@ -58,5 +58,7 @@ _TEXTS_OF = {
     "numeric": "[-+]?[0-9]+([.][0-9]+)?",
     "uuid": "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "date": "[0-9]{4,}-[0-9]{2}-[0-9]{2}",
+    "timestamp without time zone": _TIMESTAMP,
+    "timestamp with time zone": f"{_TIMESTAMP}(Z|[-+][0-9]{{2}}(:?[0-9]{{2}})?)",
 }
 """Texts that are tried as a key of a type."""

@@ -1,5 +1,6 @@
 """The document SQL: it runs, gives what a document needs, and reads nothing whose changes would be missed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,12 @@ SAMPLE_BYTES = 1024 * 1024
 
 ROOTS_ALONE = 10
 """Roots whose documents are read once together and once each alone."""
+
+
+_TYPE_NAMES = {
+    "varchar": "character varying", "int4": "integer", "int8": "bigint", "int2": "smallint", "bool": "boolean",
+    "timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,8 @@ def _check_key_types(place: str, types: dict[str, str], key: Key) -> Iterator[Fi
 
 def _base(type_name: str) -> str:
     """The type without its modifier; the driver and `format_type` name some types differently."""
-    names = {"varchar": "character varying", "int4": "integer", "int8": "bigint", "int2": "smallint", "bool": "boolean"}
-    plain = type_name.partition("(")[0]
-    return names.get(plain, plain)
+    plain = re.sub(r"\(.*?\)", "", type_name)
+    return _TYPE_NAMES.get(plain, plain)
 
 
 def _check_text(session: Session, place: str, pipeline: Pipeline) -> Iterator[Finding]:
