@@ -18,6 +18,9 @@ from pg2es.services.preflight.places import pipeline_file
 SHOWN = 3
 """Rejected documents that are shown."""
 
+_OTHER_VALUE = "Change the field's type, add ignore_malformed to it, or convert the value in the document SQL."
+_KEYS_TWICE = "Select the json column as jsonb (`root.x::jsonb AS x`), which keeps the last of keys that come twice."
+
 
 def check(client: Client, pipeline: Pipeline, document: Checked) -> Iterator[Finding]:
     """Give the findings about the mapping, from an index that is made for it and removed."""
@@ -94,7 +97,7 @@ def _judge(place: str, outcome: BulkOutcome, tried: int) -> Iterator[Finding]:
         yield error(
             place,
             f"Elasticsearch rejects {rejection} ({len(outcome.rejected)} of {tried} documents that were tried).",
-            "Change the field's type, add ignore_malformed to it, or convert the value in the document SQL.",
+            _KEYS_TWICE if "Duplicate field" in rejection.reason else _OTHER_VALUE,
         )
 
 
