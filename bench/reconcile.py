@@ -96,8 +96,8 @@ def _fetch_and_compare(ground: Ground) -> None:
         sql = read_tables(session, ground.pipeline).sql.by_keys()
         hits = scan(ground.clients.elasticsearch, index=generation.index, size=1_000)
         while page := {hit["_id"]: hit["_source"] for hit in islice(hits, 1_000)}:
-            rows = session.execute(sql, [list(page), 0]).fetchall()
-            if page != {identifier: json.loads(source) for identifier, _, source in rows}:
+            rows = session.execute(sql, [list(page), 0, 2**30, 2**30]).fetchall()
+            if page != {identifier: json.loads(source) for identifier, _, source, _, _ in rows}:
                 raise RuntimeError("documents differ")
             compared += len(page)
     if compared != ROWS:

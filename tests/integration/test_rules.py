@@ -132,7 +132,7 @@ def test_rule_2_the_version_is_taken_before_the_read_whatever_the_default_isolat
             version = fetch_one(session, protocol.VERSION)[0]
             other.execute("SET default_transaction_read_only = off")
             other.execute("UPDATE public.pieces SET note = 'second' WHERE id = 1")
-            [(_, action, source)] = session.execute(sql.by_keys(), [["1"], version]).fetchall()
+            [(_, action, source, *_)] = session.execute(sql.by_keys(), [["1"], version, 2**30, 2**30]).fetchall()
             assert '"note":"second"' in source
             assert fetch_one(session, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn > $1", version)[0]
         assert f'"version":{version},' in action

@@ -59,9 +59,9 @@ def sql_for(session: Session, table: str, key: Sequence[str] | None = None, docu
 def by_keys(session: Session, sql: DocumentSql, keys: Sequence[Sequence[str]], version: int = 7) -> dict[str, Any]:
     """`id → (action, source)`; fails when an id comes twice."""
     columns = [list(column) for column in zip(*keys, strict=True)]
-    rows = session.execute(sql.by_keys(), [*columns, version]).fetchall()
+    rows = session.execute(sql.by_keys(), [*columns, version, 2**30, 2**30]).fetchall()
     assert len({row[0] for row in rows}) == len(rows)
-    return {identifier: (json.loads(action), source) for identifier, action, source in rows}
+    return {identifier: (json.loads(action), source) for identifier, action, source, _, _ in rows}
 
 
 def copied(session: Session, sql: DocumentSql, blocks: BlockRange = EVERYTHING, version: int = 7) -> dict[str, Any]:

@@ -191,8 +191,9 @@ class FakeSession:
         if statement == protocol.flush(self.info.server_version):
             self._server.flush()
             return FakeCursor([])
-        keys, version = parameters
-        return FakeCursor([_refreshed(self._visible(), int(key), version) for key in dict.fromkeys(keys)])
+        keys, version, _, _ = parameters
+        found = [_refreshed(self._visible(), int(key), version) for key in dict.fromkeys(keys)]
+        return FakeCursor([(*row, row[2] and len(row[2]), [keys.index(row[0]) + 1]) for row in found])
 
     def cursor(self) -> FakeSession:
         return self

@@ -63,28 +63,36 @@ class DocumentSql:
     def by_keys(self) -> str:
         """Documents and deletes of a list of roots.
 
-        `$1 … $K` are text arrays, one for each key column, in parallel; `$K+1` is the version. Returns for each
-        distinct root one row `(id text, action text, source text)`: the complete action line of a bulk request, and the
-        document line, NULL for a root that has no document. The document SQL sees `root` and `pg2es_requested`; every
-        other name in it is a table's.
+        `$1 … $K` are text arrays, one for each key column, in parallel; `$K+1` is the version, `$K+2` how many bytes a
+        document may have, `$K+3` after how many no further one is returned. Returns for each distinct root one row
+        `(id text, action text, source text, bytes bigint, places bigint[])`: the complete action line of a bulk
+        request, and the document line. Without a source there is no document when `bytes` is NULL; else it is too
+        large, or did not fit. `places` say which of the keys it is, from 1 on. The document SQL sees `root` and names
+        that begin with `pg2es_`; every other name in it is a table's.
         """
         arrays = value_arrays(self.key.columns)
         names = quote_columns(self.key.names)
-        version = f"${len(self.key.columns) + 1}"
+        version, most_of_one, most = (f"${len(self.key.columns) + number}" for number in (1, 2, 3))
         predicate = (
             f"{quote(self.key.names[0])} = ANY ({arrays})"
             if len(self.key.names) == 1
             else f"({names}) IN (SELECT * FROM unnest({arrays}))"
         )
-        operation = "CASE WHEN documents.source IS NULL THEN 'delete' ELSE 'index' END"
+        keys = f"unnest({arrays}) WITH ORDINALITY AS k ({quote_columns((*self.key.names, _POSITION))})"
+        operation = "CASE WHEN bytes IS NULL THEN 'delete' ELSE 'index' END"
         return (
             f"WITH pg2es_requested AS MATERIALIZED (\n"
-            f"  SELECT DISTINCT {_id(self.key, 'k')} AS id FROM unnest({arrays}) AS k ({names})\n"
-            f"), documents AS MATERIALIZED (\n{self._documents(self._root(predicate))}\n)\n"
-            f"SELECT pg2es_requested.id,\n"
-            f"  {_action(operation, 'pg2es_requested.id', version)} AS action,\n"
-            f"  documents.source\n"
-            f"FROM pg2es_requested LEFT JOIN documents ON documents.id = pg2es_requested.id"
+            f"  SELECT {_id(self.key, 'k')} AS id, array_agg(k.{quote(_POSITION)}) AS places FROM {keys} GROUP BY 1\n"
+            f"), pg2es_documents AS MATERIALIZED (\n{self._documents(self._root(predicate))}\n)\n"
+            f"SELECT id, {_action(operation, 'id', version)} AS action,\n"
+            f"  CASE WHEN bytes <= {most_of_one} AND coalesce(before, 0) < {most} THEN source END AS source,\n"
+            f"  bytes, places\n"
+            f"FROM (\n"
+            f"  SELECT *, sum(bytes) FILTER (WHERE bytes <= {most_of_one})\n"
+            f"    OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before\n"
+            f"  FROM (SELECT r.id, r.places, d.source, octet_length(d.source)::bigint AS bytes\n"
+            f"        FROM pg2es_requested r LEFT JOIN pg2es_documents d ON d.id = r.id) sized\n"
+            f") sized"
         )
 
     def canonical_ids(self) -> str:
@@ -101,7 +109,8 @@ class DocumentSql:
     def copy_blocks(self, blocks: BlockRange, version: int) -> str:
         """`COPY … TO STDOUT` of a ctid range as ready lines for a bulk request, one row for each document.
 
-        The format is binary with a single column, so that a row's bytes are the lines, without any escaping.
+        The format is binary with a single column, so that a row's bytes are the lines, without any escaping. Of a
+        document over the limit its size is the second line.
         """
         return self._copy(self._root(*_block_predicate(blocks)), _action("'index'", "id", str(version)))
 
@@ -168,7 +177,9 @@ class DocumentSql:
         return f"SELECT {texts} FROM {table} LIMIT {roots}"
 
     def _copy(self, root: str, action: str) -> str:
-        lines = f"concat({action}, E'\\n', source, E'\\n')"
+        most = self.pipeline.max_document_bytes
+        document = f"CASE WHEN octet_length(source) <= {most} THEN source ELSE octet_length(source)::text END"
+        lines = f"concat({action}, E'\\n', {document}, E'\\n')"
         return copy_out(f"SELECT {lines} FROM (\n{self._documents(root)}\n) documents")
 
     def _documents(self, root: str) -> str:

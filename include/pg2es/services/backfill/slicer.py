@@ -11,6 +11,9 @@ from pg2es.services.refresh import SLICE_BYTES, Slice
 
 FIRST_SLICE_BLOCKS = 64
 
+MOST_BLOCKS = 16_384
+"""128 MiB of the table: behind a long empty part a slice may be dense again."""
+
 SLICE_S = 10.0
 """What a slice takes to read, at most, as far as it can be told before."""
 
@@ -36,9 +39,9 @@ class Slicer:
             first = until
 
     def learn(self, read: Slice) -> None:
-        """Aim the next slice at SLICE_BYTES or SLICE_S, at most four times the last one."""
+        """Aim the next slice at SLICE_BYTES or SLICE_S, at most four times the last one, and MOST_BLOCKS."""
         full = max(read.bytes / SLICE_BYTES, read.seconds / SLICE_S, 1 / 4)
-        self._size = max(1, int(self._size / full))
+        self._size = min(max(1, int(self._size / full)), MOST_BLOCKS)
 
     def _end_now(self) -> int:
         blocks = {relation.name: relation.blocks for relation in read_relations(self._session, self._blocks.relation)}

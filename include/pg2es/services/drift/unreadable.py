@@ -13,6 +13,7 @@ from pg2es.services.refresh import id_of
 MOST = 1_000
 """With more of them the document SQL is wrong, not the rows."""
 
+NO_LIMIT = 2**62
 _FAILURE = (UnreadableRow,)
 
 
@@ -39,8 +40,8 @@ def read_by_keys(session: Session, sql: DocumentSql, keys: Sequence[Key]) -> tup
     def read(part: Sequence[Key]) -> dict[str, bytes]:
         columns = [list(column) for column in zip(*part, strict=True)]
         with translate_sql_errors(sql.pipeline.name):
-            rows = session.execute(sql.by_keys(), [*columns, 0]).fetchall()
-        return {identifier: source.encode() for identifier, _, source in rows if source is not None}
+            rows = session.execute(sql.by_keys(), [*columns, 0, NO_LIMIT, NO_LIMIT]).fetchall()
+        return {identifier: source.encode() for identifier, _, source, _, _ in rows if source is not None}
 
     documents: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}

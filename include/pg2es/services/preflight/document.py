@@ -200,7 +200,8 @@ def _read_unlike_alone(session: Session, tables: PipelineTables) -> list[str]:
 def _read_by_keys(session: Session, sql: DocumentSql, keys: list[TupleRow]) -> dict[str, str | None]:
     """Return the documents of these roots by id, None for a root that has none."""
     columns = [list(column) for column in zip(*keys, strict=True)] or [[] for _ in sql.key.names]
-    return {identifier: source for identifier, _, source in session.execute(sql.by_keys(), [*columns, 0])}
+    rows = session.execute(sql.by_keys(), [*columns, 0, SAMPLE_BYTES, ROOTS_ALONE * SAMPLE_BYTES])
+    return {identifier: source for identifier, _, source, _, _ in rows}
 
 
 def _judge_rows(place: str, pipeline: Pipeline, rows: list[TupleRow]) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ def check(session: Session, tables: PipelineTables) -> Iterator[Finding]:
     The plans are made without a value, so they tell which indices there are, not which rows.
     """
     pipeline, sql = tables.pipeline, tables.sql
-    arguments: list[Any] = [*([None] for _ in sql.key.names), 0]
+    arguments: list[Any] = [*([None] for _ in sql.key.names), 0, 0, 0]
     plan = _explain(session, tables, sql.by_keys(), arguments, "document SQL")
     yield from _check_plan(session, tables, plan, pipeline_file(pipeline, "document"), "The document SQL")
     for related in pipeline.related:

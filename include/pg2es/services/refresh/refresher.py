@@ -23,6 +23,7 @@ from pg2es.adapters.postgres import (
     Session,
     fetch_one,
     read_identity,
+    read_relations,
     translate_errors,
     translate_sql_errors,
 )
@@ -31,16 +32,16 @@ from pg2es.core.batches import by_halves, in_batches
 from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch, TooSlow, UnreadableRow
 from pg2es.core.generations import Meta
 from pg2es.core.redaction import redact_reason
-from pg2es.core.refresh import MAX_ID_BYTES, IdProblem, Key, Pace, find_id_problem
+from pg2es.core.refresh import Key, Pace
 from pg2es.core.sql import DocumentSql, protocol
-from pg2es.services.refresh.ids import id_of, parse_id, parse_ids
+from pg2es.services.refresh.ids import id_of, parse_ids
+from pg2es.services.refresh.slices import Body, Slice, fill
 
 log = logging.getLogger(__name__)
 
 SLICE_BYTES = 8 * 1024 * 1024
 """What a slice aims at; so much of each range is in memory, times the slices that wait."""
 
-BULK_BYTES = 2 * 1024 * 1024
 SLICES_WRITTEN = 2
 """Slices that are being written while the next one is read: enough that Elasticsearch never waits for PostgreSQL."""
 
@@ -58,33 +59,19 @@ KEYS_AT_ONCE = 500
 UNREADABLE_ROW = "unreadable_row"
 """Kind of error of a document that PostgreSQL cannot make; those of Elasticsearch have its own names."""
 
-_FEWER = (UnreadableRow, TooSlow)
+SLICE_MOST_BYTES = 4 * SLICE_BYTES
+"""What is read of a block range before it is read in parts."""
+
+
+class _TooMuchAtOnce(Exception):
+    """A block range has more than SLICE_MOST_BYTES."""
+
+
+_FEWER = (UnreadableRow, TooSlow, _TooMuchAtOnce)
 
 _COPY_HEADER_BYTES = 19
 _COPY_ROW_PREFIX_BYTES = 6  # number of columns, length of the only one
 _COPY_TRAILER = b"\xff\xff"
-_EMPTY_ID = (b'{"index":{"_id":"",', b'{"delete":{"_id":"",')
-
-
-@dataclass(frozen=True)
-class Body:
-    """Lines of one bulk request."""
-
-    lines: bytes
-    items: int
-
-
-@dataclass
-class Slice:
-    """Documents read at one version: ready to send until the deadline."""
-
-    deadline: float
-    bodies: list[Body] = field(default_factory=list)
-    refused: list[Rejection] = field(default_factory=list)
-    deleted: list[Key] = field(default_factory=list)
-    rows: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +139,7 @@ class Refresher:
                 try:
                     read = self.read_blocks(blocks)
                 except _FEWER as error:
-                    read, outcome = self._copy_rows(blocks, error)
+                    read, outcome = self._copy_parts(blocks, error)
                     result.outcome.add(outcome)
                 on_slice(read)
                 waiting.append((blocks, read, [writers.submit(self._send, read, body) for body in read.bodies]))
@@ -164,7 +151,7 @@ class Refresher:
 
     def refresh_keys(self, keys: Sequence[Key]) -> BulkOutcome:
         """Refresh these roots, each key given as texts in key order; a root without a document is deleted."""
-        return self._refresh_keys(keys, self._read_keys)
+        return self._refresh_keys(keys, self._read_keys)[1]
 
     def refresh_ids(self, ids: Sequence[str]) -> BulkOutcome:
         """Refresh the roots of these documents; one whose id is no key is deleted, as no row can have it."""
@@ -174,51 +161,70 @@ class Refresher:
                 found = parse_ids(self._session, self._target.sql, part)
             total.add(self.refresh_keys(list(found.keys.values())))
             if found.foreign:
-                total.add(self._until_acknowledged(lambda foreign=found.foreign: self._read_foreign(foreign)))  # type: ignore[misc]
+                total.add(self._until_acknowledged(lambda foreign=found.foreign: self._read_foreign(foreign))[1])  # type: ignore[misc]
         return total
 
-    def _refresh_keys(self, keys: Sequence[Key], read: Callable[[Sequence[Key]], Slice]) -> BulkOutcome:
+    def _refresh_keys(self, keys: Sequence[Key], read: Callable[[Sequence[Key]], Slice]) -> tuple[Slice, BulkOutcome]:
         """Refresh roots, by halves where they cannot be read together; one that fails alone is rejected.
 
         Raises TooSlow for a root that takes too long alone.
         """
+        done, total = Slice(), BulkOutcome()
 
-        def refresh(part: Sequence[Key]) -> BulkOutcome:
-            return self._until_acknowledged(lambda: read(part))
+        def refresh(part: Sequence[Key]) -> None:
+            rest = part
+            while rest:
+                found, outcome = self._until_acknowledged(lambda rest=rest: read(rest))  # type: ignore[misc]
+                done.count(found)
+                total.add(outcome)
+                rest = found.left
 
-        total = BulkOutcome()
         for batch in in_batches(keys, KEYS_AT_ONCE):
-            for part, outcome in by_halves(batch, refresh, _FEWER):
-                match outcome:
-                    case BulkOutcome():
-                        total.add(outcome)
-                    case UnreadableRow(problem=reason):
-                        shown = redact_reason(reason, self._target.sql.pipeline.redact)
-                        total.rejected.append(Rejection(id_of(part[0]), UNREADABLE_ROW, shown))
-                    case TooSlow():
-                        raise TooSlow(
-                            f"Pipeline {self._target.sql.pipeline.name}: reading the document of root {id_of(part[0])} "
-                            f"was cut off, after {protocol.READ_LIMIT_S} s at most. Look what it waits for; EXPLAIN "
-                            f"the document SQL, as an index may be missing."
-                        ) from outcome
-        return total
+            for part, failure in by_halves(batch, refresh, _FEWER):
+                if isinstance(failure, UnreadableRow):
+                    shown = redact_reason(failure.problem, self._target.sql.pipeline.redact)
+                    total.rejected.append(Rejection(id_of(part[0]), UNREADABLE_ROW, shown))
+                elif failure is not None:
+                    raise self._too_slow(part[0]) from failure
+        return done, total
 
-    def _copy_rows(self, blocks: BlockRange, error: Exception) -> tuple[Slice, BulkOutcome]:
-        """Refresh the rows of a block range that cannot be read as a whole, by their keys, without deleting any."""
-        log.warning("Blocks %s are read row by row: %s", blocks, error)
-        started = time.monotonic()
+    def _too_slow(self, key: Key) -> TooSlow:
+        return TooSlow(
+            f"Pipeline {self._target.sql.pipeline.name}: reading the document of root {id_of(key)} was cut off, after "
+            f"{protocol.READ_LIMIT_S} s at most. Look what it waits for; EXPLAIN the document SQL, as an index may be "
+            f"missing."
+        )
+
+    def _copy_range(self, blocks: BlockRange) -> tuple[Slice, BulkOutcome]:
+        """Refresh the rows of a block range, however they can be read."""
+        try:
+            return self._until_acknowledged(lambda: self.read_blocks(blocks))
+        except _FEWER as error:
+            return self._copy_parts(blocks, error)
+
+    def _copy_parts(self, blocks: BlockRange, error: Exception) -> tuple[Slice, BulkOutcome]:
+        """Refresh the rows of a block range that cannot be read as a whole: by halves, those of one block by keys."""
+        log.warning("Blocks %s are read in parts: %s", blocks, error)
+        end = self._count_blocks(blocks.relation) if blocks.end is None else blocks.end
+        if end - blocks.first <= 1:
+            return self._copy_rows(blocks)
+        middle = (blocks.first + end) // 2
+        done, total = Slice(), BulkOutcome()
+        for half in (replace(blocks, end=middle), replace(blocks, first=middle)):
+            part, outcome = self._copy_range(half)
+            done.count(part)
+            total.add(outcome)
+        return done, total
+
+    def _copy_rows(self, blocks: BlockRange) -> tuple[Slice, BulkOutcome]:
+        """Refresh the rows of a block range by their keys, without deleting any."""
         with translate_errors(f"Pipeline {self._target.sql.pipeline.name}"):
             keys = self._session.execute(self._target.sql.keys_of_blocks(blocks)).fetchall()
-        done = Slice(deadline=started, rows=len(keys))
+        return self._refresh_keys(keys, lambda part: self._read_keys(part, delete=False))
 
-        def read(part: Sequence[Key]) -> Slice:
-            found = self._read_keys(part, delete=False)
-            done.bytes += found.bytes
-            return found
-
-        outcome = self._refresh_keys(keys, read)
-        done.seconds = time.monotonic() - started
-        return done, outcome
+    def _count_blocks(self, relation: str) -> int:
+        with translate_errors(f"Pipeline {self._target.sql.pipeline.name}"):
+            return sum(found.blocks for found in read_relations(self._session, relation) if found.name == relation)
 
     def _settle(self, blocks: BlockRange, read: Slice, futures: list[Future[BulkOutcome]], pace: Pace) -> BulkOutcome:
         """Wait for the requests of a slice; read and write it again, with a new version, as long as one failed."""
@@ -229,12 +235,9 @@ class Refresher:
         except ElasticsearchUnavailable as error:
             pace.slow_down()
             log.warning("Blocks %s will be read again: %s", blocks, error)
-            try:
-                return self._until_acknowledged(lambda: self.read_blocks(blocks))
-            except _FEWER as fewer:
-                return self._copy_rows(blocks, fewer)[1]
+            return self._copy_range(blocks)[1]
 
-    def _until_acknowledged(self, read: Callable[[], Slice]) -> BulkOutcome:
+    def _until_acknowledged(self, read: Callable[[], Slice]) -> tuple[Slice, BulkOutcome]:
         for attempt in Retrying(
             retry=retry_if_exception_type(ElasticsearchUnavailable),
             wait=wait_exponential_jitter(multiplier=0.5, max=30),
@@ -247,7 +250,7 @@ class Refresher:
                 # Before the delete: whoever is killed after it leaves nothing behind that nobody looks at again.
                 if found.deleted and self._schedule:
                     self._schedule(found.deleted)
-                return self._gather(found, [self._send(found, body) for body in found.bodies])
+                return found, self._gather(found, [self._send(found, body) for body in found.bodies])
         raise AssertionError  # pragma: no cover - Retrying returns or raises
 
     def _send(self, read: Slice, body: Body) -> BulkOutcome:
@@ -274,18 +277,25 @@ class Refresher:
 
     def _read_keys(self, keys: Sequence[Key], *, delete: bool = True) -> Slice:
         columns = [list(column) for column in zip(*keys, strict=True)]
+        most = self._target.sql.pipeline.max_document_bytes
         deleted: list[Key] = []
+        left: list[Key] = []
 
         def rows(version: int) -> Iterator[bytes]:
-            for identifier, action, source in self._session.execute(self._target.sql.by_keys(), [*columns, version]):
+            arguments = [*columns, version, most, SLICE_BYTES]
+            for _, action, source, size, places in self._session.execute(self._target.sql.by_keys(), arguments):
                 if source is not None:
                     yield f"{action}\n{source}\n".encode()
-                elif delete:
-                    deleted.extend(key for key in [parse_id(identifier, len(columns))] if key)
+                elif size is None and delete:
+                    deleted.append(keys[places[0] - 1])
                     yield f"{action}\n".encode()
+                elif size is not None and size > most:
+                    yield f"{action}\n{size}\n".encode()
+                elif size is not None:
+                    left.append(keys[places[0] - 1])
 
         found = self._read(rows)
-        found.deleted = deleted
+        found.deleted, found.left = deleted, left
         return found
 
     def _read_foreign(self, ids: Sequence[str]) -> Slice:
@@ -304,61 +314,23 @@ class Refresher:
         with translate_sql_errors(pipeline.name), self._session.transaction():
             self._session.execute(protocol.LIMIT_READ)
             lsn = int(fetch_one(self._session, protocol.VERSION)[0])
-            _fill(found, rows_at((self._target.meta.epoch << 56) | lsn), pipeline.max_document_bytes)
+            fill(found, rows_at((self._target.meta.epoch << 56) | lsn))
             self._session.execute(self._flush)
         found.seconds = time.monotonic() - started
         return found
 
     def _copied_rows(self, statement: str) -> Iterator[bytes]:
         """Bytes of each row of a binary COPY with one column; PostgreSQL sends one message for each row."""
+        size = 0
         with self._session.cursor().copy(statement) as copy:
             skip = _COPY_HEADER_BYTES
             for message in copy:
+                size += len(message)
+                if size > SLICE_MOST_BYTES:
+                    raise _TooMuchAtOnce(f"its documents have more than {SLICE_MOST_BYTES:,} bytes")
                 if len(message) - skip > len(_COPY_TRAILER):
                     yield bytes(message[skip + _COPY_ROW_PREFIX_BYTES :])
                 skip = 0
-
-
-def _fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
-    """Divide the rows, each one item's lines, into bodies."""
-    lines: list[bytes] = []
-    size = 0
-    for row in rows:
-        found.rows += 1
-        # An id that is too long makes a long first line, an empty one shows; the others need no closer look.
-        if len(row) > max_document_bytes or row.index(b"\n") > MAX_ID_BYTES or row.startswith(_EMPTY_ID):
-            operation, identifier = _action_of(row)
-            problem = find_id_problem(identifier)
-            if problem and operation == "delete":
-                continue  # done: Elasticsearch holds no document of that id
-            if refusal := _find_refusal(identifier, len(row), max_document_bytes, problem):
-                found.refused.append(refusal)
-                continue
-        lines.append(row)
-        size += len(row)
-        if size >= BULK_BYTES:
-            found.bodies.append(Body(b"".join(lines), len(lines)))
-            found.bytes += size
-            lines, size = [], 0
-    if lines:
-        found.bodies.append(Body(b"".join(lines), len(lines)))
-        found.bytes += size
-
-
-def _action_of(row: bytes) -> tuple[str, str]:
-    """Return operation and document id."""
-    ((operation, action),) = orjson.loads(row[: row.index(b"\n")]).items()
-    return operation, action["_id"]
-
-
-def _find_refusal(identifier: str, size: int, limit: int, problem: IdProblem | None) -> Rejection | None:
-    """Return why a document cannot be sent, None when it can."""
-    if problem:
-        return Rejection(identifier, *problem)
-    if size > limit:
-        reason = f"{size:,} bytes, the limit is max_document_bytes = {limit:,}"
-        return Rejection(identifier, "document_too_large", reason)
-    return None
 
 
 def _log_pause(state: RetryCallState) -> None:

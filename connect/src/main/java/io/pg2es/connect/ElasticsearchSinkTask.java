@@ -22,11 +22,13 @@ import io.pg2es.connect.topics.RequestedRefreshes;
 import io.pg2es.connect.topics.Spreader;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
@@ -45,10 +47,8 @@ public final class ElasticsearchSinkTask extends SinkTask {
     static final String TASK_NUMBER = "pg2es.task";
 
     private static final Logger LOG = LoggerFactory.getLogger(ElasticsearchSinkTask.class);
-    /** Tries within one {@code put}; after them Kafka Connect hands the batch over again. */
-    private static final int TRIES = 3;
-    /** Time for one {@code put}, well under Kafka's max.poll.interval.ms. */
-    private static final Duration PUT_TIME = Duration.ofSeconds(60);
+    /** Time for one {@code put}: so long stops and rebalances may have to wait. Then the batch is handed over again. */
+    private static final Duration PUT_TIME = Duration.ofSeconds(10);
     /** Time for one statement, after which fewer roots are read at once; a {@code put} may end with one. */
     private static final Duration STATEMENT_TIME = Duration.ofSeconds(60);
     /** The same where nothing waits for it. */
@@ -85,7 +85,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         collector = new RootCollector(config.pipeline(), config.routes(), metrics);
         visibilityWait = new VisibilityWait(config.visibilityPatience(), metrics);
         refresh = new Refresh(config, link, new BulkWriter(config, elasticsearch, metrics), metrics);
-        writer = new RefreshWriter(config, metrics);
+        writer = new RefreshWriter(config, props.getOrDefault(TASK_NUMBER, "0"), metrics);
         open = new OpenRecords();
         PrimaryLink ofSpreader = new PrimaryLink(config, elasticsearch, SPREAD_TIME);
         spreader = new Spreader(config, elasticsearch, ofSpreader, writer, open, metrics);
@@ -138,24 +138,16 @@ public final class ElasticsearchSinkTask extends SinkTask {
         if (batch == null || !batch.consistsOf(records)) {
             batch = collector.collect(records);
         }
-        TimeLimit limit = TimeLimit.in(PUT_TIME);
-        for (int tries = 1; ; tries++) {
-            try {
-                process(limit);
-                batch = null;
-                backoff.reset();
-                return;
-            } catch (TimeIsUp e) {
-                throw later(e, Duration.ofMillis(1));
-            } catch (TransientFailure e) {
-                metrics.increment(Metric.RETRIES);
-                link.close();
-                if (tries == TRIES || limit.isOver()) {
-                    throw later(e, backoff.next());
-                }
-                LOG.warn("Trying again: {}", e.getMessage());
-                backoff.pause();
-            }
+        try {
+            process(TimeLimit.in(PUT_TIME));
+            batch = null;
+            backoff.reset();
+        } catch (TimeIsUp e) {
+            throw later(e, Duration.ofMillis(1));
+        } catch (TransientFailure e) {
+            metrics.increment(Metric.RETRIES);
+            link.recover(e);
+            throw later(e, backoff.next());
         }
     }
 
@@ -190,20 +182,9 @@ public final class ElasticsearchSinkTask extends SinkTask {
 
     @Override
     public void stop() {
-        if (spreader != null) {
-            spreader.close();
-        }
-        if (writer != null) {
-            writer.close();
-        }
-        if (link != null) {
-            link.close();
-        }
-        if (elasticsearch != null) {
-            elasticsearch.close();
-        }
-        if (metrics != null) {
-            metrics.unregister();
+        for (AutoCloseable part : Arrays.asList(spreader, writer, link, elasticsearch, metrics)) {
+            // One that cannot be closed keeps no other open; what was not opened is null.
+            Utils.closeQuietly(part, "a part of the sink", LOG);
         }
     }
 }

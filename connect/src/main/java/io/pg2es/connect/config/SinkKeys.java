@@ -152,8 +152,10 @@ public final class SinkKeys {
                         SQL_DOCUMENTS,
                         Type.STRING,
                         Validators.TEXT,
-                        "`$1`…`$K` text[], key columns as parallel arrays, and `$K+1` bigint, the version → one row for each "
-                                + "root: id, action line, and source line or NULL for a delete.")
+                        "`$1`…`$K` text[], key columns as parallel arrays, and as bigints `$K+1` the version, `$K+2` how many "
+                                + "bytes a document may have, `$K+3` after how many no further one is returned → one row "
+                                + "for each root: id, action line, source line, its bytes, places in the arrays. Without a "
+                                + "source line: a delete, when there are no bytes; else too large, or it did not fit.")
                 .required(
                         SQL_FLUSH,
                         Type.STRING,

@@ -1,10 +1,10 @@
 package io.pg2es.connect.documents;
 
 /** What came of reading roots: their documents, or why it has to be done otherwise. */
-public sealed interface ReadResult permits Reading, ReadResult.TooMuch, ReadResult.Unreadable {
+public sealed interface ReadResult permits Reading, ReadResult.TooSlow, ReadResult.Unreadable {
 
-    /** More than is read at once, in bytes or in time: fewer roots are to be read. */
-    record TooMuch() implements ReadResult {}
+    /** It took too long: fewer roots are to be read at once. */
+    record TooSlow() implements ReadResult {}
 
     /**
      * PostgreSQL cannot read the document of one of the roots; of the others it can.

@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * registration. But its beans are called {@code kafka.connect:type=plugins,connector=…,task=…}, and docs/sink.md promises
  * the name above: the rules of the JMX exporter, dashboards and alerts read it. A worker before 4.1 can run this sink, too.
  */
-public final class SinkMetrics implements DynamicMBean {
+public final class SinkMetrics implements DynamicMBean, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SinkMetrics.class);
     /** Whose bean a name is: a task that Connect gave up on may stop after its successor started. */
     private static final ConcurrentMap<ObjectName, SinkMetrics> OWNERS = new ConcurrentHashMap<>();
@@ -65,7 +65,8 @@ public final class SinkMetrics implements DynamicMBean {
     }
 
     /** Takes the metrics away, unless a later task of the same number shows its own. */
-    public void unregister() {
+    @Override
+    public void close() {
         if (!OWNERS.remove(name, this)) {
             return;
         }

@@ -1,6 +1,5 @@
 package io.pg2es.connect.postgres;
 
-import io.pg2es.connect.retry.TransientFailure;
 import java.sql.SQLException;
 import java.util.Map;
 import java.util.Set;
@@ -45,11 +44,11 @@ final class PostgresErrors {
      * @throws ConnectException when the failure does not pass by itself; it has no cause, so that its own sentence is
      *     the last word of the task's trace
      */
-    TransientFailure translate(String label, SQLException error) {
+    PostgresFailure translate(String label, SQLException error) {
         if (isPermanent(error.getSQLState())) {
             throw new ConnectException(describe(label, error) + " " + remedy(error.getSQLState()));
         }
-        return new TransientFailure(describe(label, error), error);
+        return new PostgresFailure(describe(label, error), error);
     }
 
     static boolean isPermanent(String state) {

@@ -255,7 +255,7 @@ public final class PostgresSession implements AutoCloseable {
      * Reads the roots' documents under a version that was taken before.
      *
      * @param epoch the generation's epoch, the upper bits of the version
-     * @param maxBytes how much may be read, unless it is a single root
+     * @param maxBytes after how much no further document is brought over
      */
     public ReadResult read(List<RootKey> roots, int epoch, long maxBytes) throws TransientFailure {
         return versionedRead.read(roots, epoch, maxBytes);

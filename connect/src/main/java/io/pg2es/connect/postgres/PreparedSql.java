@@ -21,7 +21,7 @@ record PreparedSql(String label, String name, List<String> types, String sql) {
 
     static PreparedSql documents(SinkConfig config) {
         List<String> types = new ArrayList<>(texts(config.keyColumns().size()));
-        types.add("bigint");
+        types.addAll(Collections.nCopies(3, "bigint"));
         return new PreparedSql(SinkKeys.SQL_DOCUMENTS, "pg2es_documents", types, config.sql(SinkKeys.SQL_DOCUMENTS));
     }
 

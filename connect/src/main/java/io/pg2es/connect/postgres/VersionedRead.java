@@ -8,13 +8,17 @@ import io.pg2es.connect.documents.Reading;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.retry.TimeLimit;
 import io.pg2es.connect.retry.TransientFailure;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.connect.errors.ConnectException;
 
@@ -29,9 +33,6 @@ import org.apache.kafka.connect.errors.ConnectException;
  * taken.
  */
 final class VersionedRead {
-    /** Documents brought over at once, so that a read that is too large is noticed before it fills the memory. */
-    private static final int FETCH_DOCUMENTS = 100;
-
     private static final int VERSION_BITS = 56;
 
     private final SinkConfig config;
@@ -57,7 +58,7 @@ final class VersionedRead {
      * Takes a version, then reads the roots' documents, then makes both durable.
      *
      * @param epoch the generation's epoch, the upper bits of the version
-     * @param maxBytes how much may be read, unless it is a single root
+     * @param maxBytes after how much no further document is brought over
      */
     ReadResult read(List<RootKey> roots, int epoch, long maxBytes) throws TransientFailure {
         TimeLimit deadline = TimeLimit.in(config.deadline());
@@ -102,55 +103,62 @@ final class VersionedRead {
     private ReadResult readDocuments(
             Statement statement, List<RootKey> roots, long version, long maxBytes, TimeLimit deadline)
             throws SQLException {
-        try {
-            return fetchDocuments(statement, roots, version, maxBytes, deadline);
+        try (ResultSet rows = statement.executeQuery(documents.execute(documentArguments(roots, version, maxBytes)))) {
+            return reading(rows, roots, deadline);
         } catch (SQLException e) {
             if (PostgresErrors.isRowError(e)) {
                 return new ReadResult.Unreadable(PostgresErrors.withState(e));
             }
             if (PostgresErrors.isTooSlow(e) && roots.size() > 1) {
-                return new ReadResult.TooMuch();
+                return new ReadResult.TooSlow();
             }
             throw e;
         }
     }
 
-    private ReadResult fetchDocuments(
-            Statement statement, List<RootKey> roots, long version, long maxBytes, TimeLimit deadline)
-            throws SQLException {
-        statement.setFetchSize(FETCH_DOCUMENTS);
+    private Reading reading(ResultSet rows, List<RootKey> roots, TimeLimit deadline) throws SQLException {
         List<Document> found = new ArrayList<>(roots.size());
-        Set<String> ids = new HashSet<>();
-        long bytes = 0;
-        try (ResultSet rows = statement.executeQuery(documents.execute(documentArguments(roots, version)))) {
-            while (rows.next()) {
-                Document document = new Document(rows.getString(1), rows.getBytes(2), rows.getBytes(3));
+        Set<String> left = new HashSet<>();
+        Map<String, List<RootKey>> asked = new HashMap<>();
+        while (rows.next()) {
+            Document document = new Document(rows.getString(1), rows.getBytes(2), rows.getBytes(3), rows.getLong(4));
+            if (asked.put(document.id(), rootsAt(rows.getArray(5), roots)) != null) {
+                throw brokenDocuments("returned two rows for the document " + document.id());
+            }
+            if (document.source() == null && document.sourceBytes() > 0 && document.sourceBytes() <= mostOfOne()) {
+                left.add(document.id());
+            } else {
                 checkLines(document);
-                if (!ids.add(document.id())) {
-                    throw brokenDocuments("returned two rows for the document " + document.id());
-                }
-                bytes += document.bulkBytes();
-                if (bytes > maxBytes && roots.size() > 1) {
-                    return new ReadResult.TooMuch();
-                }
                 found.add(document);
             }
         }
-        if (found.isEmpty()) {
+        if (asked.isEmpty()) {
             throw brokenDocuments("returned no row for " + roots.size() + " roots");
         }
-        return new Reading(found, deadline);
+        return new Reading(found, left, asked, deadline);
     }
 
-    private String[] documentArguments(List<RootKey> roots, long version) throws SQLException {
+    private static List<RootKey> rootsAt(Array places, List<RootKey> roots) throws SQLException {
+        return Arrays.stream((Long[]) places.getArray())
+                .map(place -> roots.get((int) (place - 1)))
+                .toList();
+    }
+
+    private long mostOfOne() {
+        return config.documentMaxBytes();
+    }
+
+    private String[] documentArguments(List<RootKey> roots, long version, long maxBytes) throws SQLException {
         List<String> arguments =
                 new ArrayList<>(List.of(literals.keys(roots, config.keyColumns().size())));
         arguments.add(Long.toString(version));
+        arguments.add(Long.toString(mostOfOne()));
+        arguments.add(Long.toString(maxBytes));
         return arguments.toArray(new String[0]);
     }
 
     private void checkLines(Document document) {
-        if (hasLineBreak(document.action()) || (!document.isDelete() && hasLineBreak(document.source()))) {
+        if (hasLineBreak(document.action()) || (document.source() != null && hasLineBreak(document.source()))) {
             throw brokenDocuments("put a line break into the document " + document.id());
         }
     }

@@ -4,6 +4,7 @@ import io.pg2es.connect.config.SinkConfig;
 import io.pg2es.connect.elasticsearch.ElasticsearchClient;
 import io.pg2es.connect.generation.Generation;
 import io.pg2es.connect.generation.Identity;
+import io.pg2es.connect.postgres.PostgresFailure;
 import io.pg2es.connect.postgres.PostgresSession;
 import io.pg2es.connect.retry.TimeLimit;
 import io.pg2es.connect.retry.TransientFailure;
@@ -92,6 +93,18 @@ public final class PrimaryLink implements AutoCloseable {
 
     Generation generation() {
         return generation;
+    }
+
+    /**
+     * Makes the link fit for the next try: a new session where PostgreSQL failed; else the session is as good as before,
+     * and the index is looked at again.
+     */
+    public void recover(TransientFailure failure) {
+        if (failure instanceof PostgresFailure) {
+            close();
+        } else {
+            fresh = TimeLimit.in(Duration.ZERO);
+        }
     }
 
     @Override

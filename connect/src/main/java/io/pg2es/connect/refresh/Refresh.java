@@ -16,7 +16,6 @@ import io.pg2es.connect.retry.TimeLimit;
 import io.pg2es.connect.retry.TransientFailure;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -28,11 +27,11 @@ import org.apache.kafka.connect.errors.DataException;
  * <p>The version is taken before the read, so of two writers the one with the higher version has read later; nothing is
  * sent before the COMMIT; and what is not acknowledged is read again, never sent again.
  *
- * <p>A slice that is too large, takes too long or holds a root whose document PostgreSQL cannot read is halved; a root that
+ * <p>A slice that does not fit, takes too long or holds a root whose document PostgreSQL cannot read is halved; a root that
  * fails alone is rejected, and holds up no other.
  */
 public final class Refresh {
-    /** A slice is read whole before it is sent, so its size is bounded in bytes as well as in roots. */
+    /** A slice is read before it is sent, so its size is bounded in bytes as well as in roots. */
     private static final int BULKS_IN_MEMORY = 4;
 
     /** The kind of error of a document that PostgreSQL cannot make; those of Elasticsearch have its own names. */
@@ -44,7 +43,6 @@ public final class Refresh {
     private final SinkConfig config;
     private final PrimaryLink link;
     private final BulkWriter writer;
-    private final DocumentOwners owners;
     private final SinkMetrics metrics;
     private final long readMaxBytes;
     private int sliceRoots;
@@ -53,7 +51,6 @@ public final class Refresh {
         this.config = config;
         this.link = link;
         this.writer = writer;
-        this.owners = new DocumentOwners(link);
         this.metrics = metrics;
         this.readMaxBytes = (long) BULKS_IN_MEMORY * config.bulkMaxBytes();
         this.sliceRoots = config.batchRoots();
@@ -79,7 +76,7 @@ public final class Refresh {
         ReadResult result = read(slice);
         Duration took = Duration.ofNanos(System.nanoTime() - start);
         if (result instanceof Reading reading) {
-            settle(batch, slice, writer.write(reading));
+            settle(batch, slice, reading, writer.write(reading));
             resizeSlices(slice.size(), reading, took);
         } else if (slice.size() == 1 && result instanceof ReadResult.Unreadable unreadable) {
             batch.reject(slice.get(0), reasonOf(slice.get(0), unreadable.problem()));
@@ -98,7 +95,7 @@ public final class Refresh {
 
     private void resizeSlices(int size, Reading reading, Duration took) {
         long bytes = reading.documents().stream().mapToLong(Document::bulkBytes).sum();
-        if (took.compareTo(SLOW) > 0) {
+        if (took.compareTo(SLOW) > 0 || !reading.left().isEmpty()) {
             halveSlices(size);
         } else if (sliceRoots < config.batchRoots()
                 && 2 * bytes < readMaxBytes
@@ -125,25 +122,19 @@ public final class Refresh {
                         config.pipeline(), document, config.index(), UNREADABLE_ROW + ": " + problem));
     }
 
-    private void settle(Batch batch, List<RootKey> slice, BulkWriter.Result result) throws TransientFailure {
-        int columns = config.keyColumns().size();
+    private void settle(Batch batch, List<RootKey> slice, Reading reading, BulkWriter.Result result)
+            throws TransientFailure {
         result.deleted()
-                .forEach(id ->
-                        batch.deleted().add(RootKey.ofDocument(id, columns).orElseThrow()));
-        if (result.isAllAcknowledged()) {
-            slice.forEach(batch.pending()::remove);
-            return;
-        }
-        Set<String> open = Stream.concat(result.again().stream(), result.rejected().keySet().stream())
+                .forEach(id -> batch.deleted().add(reading.roots().get(id).get(0)));
+        result.rejected().forEach((id, reason) -> reading.roots().get(id).forEach(root -> batch.reject(root, reason)));
+        Set<RootKey> open = Stream.concat(result.again().stream(), reading.left().stream())
+                .flatMap(id -> reading.roots().get(id).stream())
                 .collect(Collectors.toSet());
-        Map<String, RootKey> roots = owners.find(open, slice);
-        Set<RootKey> again = result.again().stream().map(roots::get).collect(Collectors.toSet());
-        slice.stream().filter(root -> !again.contains(root)).forEach(batch.pending()::remove);
-        result.rejected().forEach((id, reason) -> batch.reject(roots.get(id), reason));
-        if (!again.isEmpty()) {
+        slice.stream().filter(root -> !open.contains(root)).forEach(batch.pending()::remove);
+        if (!result.again().isEmpty()) {
             throw new TransientFailure(String.format(
                     "Pipeline %s: Elasticsearch did not take %d of %d documents for index %s now: %s.",
-                    config.pipeline(), again.size(), slice.size(), config.index(), result.reason()));
+                    config.pipeline(), result.again().size(), slice.size(), config.index(), result.reason()));
         }
     }
 }

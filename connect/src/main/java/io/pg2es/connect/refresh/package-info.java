@@ -8,8 +8,7 @@
  *
  * <p>Here stands the order of the steps that docs/concepts.md explains: wait until the changes can be seen, take the
  * version, read, COMMIT, write; and what is not acknowledged again from the version. The steps themselves are in
- * {@code postgres} and {@code elasticsearch}, which know nothing of each other. {@code DocumentOwners} finds the root of a
- * document that was not taken.
+ * {@code postgres} and {@code elasticsearch}, which know nothing of each other.
  *
  * <p>Why a root is refreshed, by a change or by a request, makes no difference here.
  */

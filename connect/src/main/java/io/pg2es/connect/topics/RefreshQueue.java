@@ -29,9 +29,12 @@ final class RefreshQueue {
     private final Clock clock;
     private final Map<TopicPartition, Waiting> partitions = new LinkedHashMap<>();
 
+    /** A record, and when it is due, in milliseconds since the epoch. */
+    private record Due(SinkRecord record, long at) {}
+
     /** What is left of one partition, and how far it was taken: Kafka Connect may hand records over twice. */
     private static final class Waiting {
-        private final ArrayDeque<SinkRecord> records = new ArrayDeque<>();
+        private final ArrayDeque<Due> records = new ArrayDeque<>();
         private long last = -1;
     }
 
@@ -48,7 +51,7 @@ final class RefreshQueue {
             return false;
         }
         waiting.last = record.originalKafkaOffset();
-        waiting.records.add(record);
+        waiting.records.add(new Due(record, dueAt(record)));
         return true;
     }
 
@@ -67,12 +70,12 @@ final class RefreshQueue {
                         partitions.entrySet().iterator();
                 all.hasNext(); ) {
             Map.Entry<TopicPartition, Waiting> partition = all.next();
-            SinkRecord head = partition.getValue().records.peek();
-            if (head != null && wanted.test(head) && untilDue(head).isZero()) {
+            Due head = partition.getValue().records.peek();
+            if (head != null && wanted.test(head.record()) && untilDue(head).isZero()) {
                 partition.getValue().records.remove();
                 all.remove();
                 partitions.put(partition.getKey(), partition.getValue());
-                return Optional.of(head);
+                return Optional.of(head.record());
             }
         }
         return Optional.empty();
@@ -86,12 +89,15 @@ final class RefreshQueue {
                 .min(Duration::compareTo);
     }
 
-    private Duration untilDue(SinkRecord record) {
-        if (!record.topic().equals(laterTopic) || record.timestamp() == null) {
-            return Duration.ZERO;
-        }
-        Duration left = Duration.ofMillis(record.timestamp() - clock.millis()).plus(laterDelay);
-        return left.isNegative() ? Duration.ZERO : left;
+    /** Whoever writes by a clock that is ahead holds up the partition no longer than the delay. */
+    private long dueAt(SinkRecord record) {
+        return record.topic().equals(laterTopic) && record.timestamp() != null
+                ? Math.min(record.timestamp(), clock.millis()) + laterDelay.toMillis()
+                : 0;
+    }
+
+    private Duration untilDue(Due due) {
+        return Duration.ofMillis(Math.max(0, due.at() - clock.millis()));
     }
 
     /** Whether so many records of a partition wait that no more should be read. */

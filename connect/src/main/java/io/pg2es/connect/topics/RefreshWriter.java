@@ -50,11 +50,12 @@ public final class RefreshWriter implements AutoCloseable {
     private final SinkMetrics metrics;
     private final Producer<byte[], byte[]> producer;
 
-    public RefreshWriter(SinkConfig config, SinkMetrics metrics) {
+    /** @param task the task's number, as part of the client's name */
+    public RefreshWriter(SinkConfig config, String task, SinkMetrics metrics) {
         this(
                 config,
                 metrics,
-                new KafkaProducer<>(properties(config), new ByteArraySerializer(), new ByteArraySerializer()));
+                new KafkaProducer<>(properties(config, task), new ByteArraySerializer(), new ByteArraySerializer()));
     }
 
     /** With a producer of one's own. */
@@ -64,9 +65,9 @@ public final class RefreshWriter implements AutoCloseable {
         this.producer = producer;
     }
 
-    private static Map<String, Object> properties(SinkConfig config) {
+    private static Map<String, Object> properties(SinkConfig config, String task) {
         Map<String, Object> properties = new HashMap<>();
-        properties.put(ProducerConfig.CLIENT_ID_CONFIG, "pg2es-sink-" + config.index());
+        properties.put(ProducerConfig.CLIENT_ID_CONFIG, "pg2es-sink-" + config.index() + "-" + task);
         properties.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) PATIENCE.toMillis());
         properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) PATIENCE.toMillis() / 3);
         properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, PATIENCE.toMillis());

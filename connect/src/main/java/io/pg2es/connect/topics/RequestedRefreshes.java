@@ -98,7 +98,7 @@ public final class RequestedRefreshes {
             backoff.reset();
         } catch (TransientFailure e) {
             metrics.increment(Metric.RETRIES);
-            link.close();
+            link.recover(e);
             pause = TimeLimit.in(backoff.next());
             LOG.warn("Refreshing again what was asked for: {}", e.getMessage());
         }

@@ -61,7 +61,7 @@ public final class Spreader implements AutoCloseable {
     private final BlockingDeque<Job> jobs = new LinkedBlockingDeque<>();
     private final Queue<FaultyRecord> faults = new ConcurrentLinkedQueue<>();
     private final Thread thread;
-    private volatile RuntimeException failure;
+    private volatile Throwable failure;
 
     /** @param link for this alone */
     public Spreader(
@@ -148,11 +148,13 @@ public final class Spreader implements AutoCloseable {
     /**
      * Fails the task when the thread has ended.
      *
-     * @throws RuntimeException what ended it: somebody must mend that
+     * @throws ConnectException with what ended it: somebody must mend that
      */
     public void check() {
-        if (failure != null) {
-            throw failure;
+        if (failure instanceof ConnectException known) {
+            throw known;
+        } else if (failure != null) {
+            throw new ConnectException("The thread that spreads lookups has ended: " + failure, failure);
         }
     }
 
@@ -188,7 +190,8 @@ public final class Spreader implements AutoCloseable {
             }
         } catch (InterruptedException e) {
             LOG.debug("Stopped", e);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
+            // An Error, too: its records would stay open for ever, and nobody would hear of it.
             failure = e;
         } finally {
             link.close();
@@ -218,7 +221,7 @@ public final class Spreader implements AutoCloseable {
                 return;
             } catch (TransientFailure e) {
                 metrics.increment(Metric.RETRIES);
-                link.close();
+                link.recover(e);
                 LOG.warn("Spreading {} again: {}", job.name(), e.getMessage());
                 backoff.pause();
             }

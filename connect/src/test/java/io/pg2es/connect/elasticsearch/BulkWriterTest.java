@@ -16,6 +16,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -155,7 +157,7 @@ class BulkWriterTest {
 
     @Test
     void nothingIsSentWhenTheAnswerCouldComeAfterTheDeadline() {
-        Reading late = new Reading(List.of(index("1", "{}")), TimeLimit.in(Duration.ofSeconds(29)));
+        Reading late = reading(List.of(index("1", "{}")), Duration.ofSeconds(29));
         assertThatThrownBy(() -> writer().write(late))
                 .isInstanceOf(TransientFailure.class)
                 .hasMessageContaining("they are read again");
@@ -163,7 +165,11 @@ class BulkWriterTest {
     }
 
     private BulkWriter.Result write(List<Document> documents, String... options) throws TransientFailure {
-        return writer(options).write(new Reading(documents, TimeLimit.in(Duration.ofMinutes(10))));
+        return writer(options).write(reading(documents, Duration.ofMinutes(10)));
+    }
+
+    private static Reading reading(List<Document> documents, Duration left) {
+        return new Reading(documents, Set.of(), Map.of(), TimeLimit.in(left));
     }
 
     private BulkWriter writer(String... options) {
@@ -174,11 +180,11 @@ class BulkWriterTest {
     }
 
     private static Document index(String id, String source) {
-        return new Document(id, bytes("{\"index\":{\"_id\":\"" + id + "\"}}"), bytes(source));
+        return new Document(id, bytes("{\"index\":{\"_id\":\"" + id + "\"}}"), bytes(source), source.length());
     }
 
     private static Document delete(String id) {
-        return new Document(id, bytes("{\"delete\":{\"_id\":\"" + id + "\"}}"), null);
+        return new Document(id, bytes("{\"delete\":{\"_id\":\"" + id + "\"}}"), null, 0);
     }
 
     private static byte[] bytes(String text) {

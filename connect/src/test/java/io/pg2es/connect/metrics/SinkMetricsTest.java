@@ -27,7 +27,7 @@ class SinkMetricsTest {
         assertThat((long) SERVER.getAttribute(name, "BulkMaxMs")).isBetween(5_000L, 6_000L);
         assertThat(SERVER.getMBeanInfo(name).getAttributes()).hasSameSizeAs(Metric.values());
 
-        metrics.unregister();
+        metrics.close();
         assertThat(SERVER.isRegistered(name)).isFalse();
     }
 
@@ -40,10 +40,10 @@ class SinkMetricsTest {
         successor.register();
         successor.add(Metric.RECORDS, 3);
 
-        givenUp.unregister();
+        givenUp.close();
 
         assertThat(SERVER.getAttribute(name, "Records")).isEqualTo(3L);
-        successor.unregister();
+        successor.close();
         assertThat(SERVER.isRegistered(name)).isFalse();
     }
 }

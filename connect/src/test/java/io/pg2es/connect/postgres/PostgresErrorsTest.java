@@ -56,7 +56,8 @@ class PostgresErrorsTest {
         assertThat(sql.prepare()).isEqualTo("PREPARE pg2es_visible (bigint[]) AS\nSELECT $1 ? 'x'");
         assertThat(sql.execute("'{1,2}'")).isEqualTo("EXECUTE pg2es_visible ('{1,2}')");
         SinkConfig config = TestConfig.config("key.columns", "a,b", "route.root.columns", "id,x");
-        assertThat(PreparedSql.documents(config).types()).containsExactly("text[]", "text[]", "bigint");
+        assertThat(PreparedSql.documents(config).types())
+                .containsExactly("text[]", "text[]", "bigint", "bigint", "bigint");
         Route route = config.routes().get(1);
         assertThat(PreparedSql.lookup(route, 0).types()).containsExactly("text[]", "text[]", "bigint");
         assertThat(PreparedSql.wholeLookup(route, 0).types()).containsExactly("text[]", "text[]");

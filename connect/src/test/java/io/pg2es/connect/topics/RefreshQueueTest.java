@@ -89,17 +89,21 @@ class RefreshQueueTest {
         assertThat(queue.hasEnough(partition)).isFalse();
     }
 
+    @Test
+    void aClockThatIsAheadHoldsUpNothingForLongerThanTheDelay() {
+        queue.add(record(LATER, 0, 0, SetClock.START.plus(Duration.ofDays(400))));
+        assertThat(queue.untilNext()).contains(DELAY);
+        clock.advance(DELAY);
+        assertThat(queue.next()).isPresent();
+    }
+
     private SinkRecord record(String topic, int partition, long offset) {
+        return record(topic, partition, offset, SetClock.START);
+    }
+
+    private SinkRecord record(String topic, int partition, long offset, Instant written) {
         return new SinkRecord(
-                topic,
-                partition,
-                null,
-                null,
-                null,
-                null,
-                offset,
-                SetClock.START.toEpochMilli(),
-                TimestampType.CREATE_TIME);
+                topic, partition, null, null, null, null, offset, written.toEpochMilli(), TimestampType.CREATE_TIME);
     }
 
     /** A clock that moves when it is told to. */
