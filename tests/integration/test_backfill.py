@@ -1,6 +1,7 @@
 """Backfills of tables of all kinds, on the real servers and beside a real stream."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
@@ -12,7 +13,7 @@ from pg2es.core.config import Pipeline
 from pg2es.core.errors import DocumentsRejected, TableRewritten
 from pg2es.core.sql import protocol
 from pg2es.services import backfill
-from pg2es.services.generations import require_live_generation
+from pg2es.services.generations import read_generation, require_live_generation
 from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import check_equal, copy_all, make_generation, run_backfill
@@ -247,6 +248,19 @@ def test_a_rewrite_behind_a_finished_chunk_is_noticed(
     database.execute("VACUUM FULL public.numbers")
     with pytest.raises(TableRewritten):
         backfill.finish(clients, numbers, prepared, chunks, results)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_backfill_closes_no_later_gap(project_folder: ProjectFolder, numbers: Pipeline, later: bool) -> None:
+    clients = project_folder.clients()
+    live = require_live_generation(clients.elasticsearch, numbers)
+    live.remember(clients.elasticsearch, gap=datetime(2026, 1, 1, tzinfo=UTC))
+    prepared = backfill.prepare(clients, numbers)
+    second = datetime(2026, 1, 2, tzinfo=UTC)
+    if later:  # say, because topics were made anew while it ran
+        live.remember(clients.elasticsearch, gap=second)
+    backfill.finish(clients, numbers, prepared, backfill.plan(clients, numbers, 1), [])
+    assert read_generation(clients.elasticsearch, live.index).meta.gap == (second if later else None)
 
 
 def test_a_lane_has_one_chunk_at_a_time(project_folder: ProjectFolder, database: Database, numbers: Pipeline) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
+from confluent_kafka import Message
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in __all__
 
 from pg2es.adapters import kafka
@@ -92,6 +93,22 @@ def test_letters_leave_in_any_order(topic: Topic) -> None:
         queue.commit()
     assert topic.open() == set()
     assert topic.committed() == {place[1]: end for place, end in kafka.end_offsets(topic.admin, [topic.name]).items()}
+
+
+def test_what_comes_during_a_commit_stays_open(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = DeadLetterQueue._read
+
+    def read_and_one_comes(queue: DeadLetterQueue, partition: int, span: tuple[int, int]) -> Iterator[Message]:
+        yield from read(queue, partition, span)
+        topic.add(1)
+
+    with topic.queue() as queue:
+        resolve(queue, lambda *_: True)
+        monkeypatch.setattr(DeadLetterQueue, "_read", read_and_one_comes)
+        queue.commit()
+        monkeypatch.undo()
+    # Behind five letters and the note; the second partition got one more while it was read.
+    assert topic.open() == {(0, 6), (0, 7), (1, 6), (1, 7)}
 
 
 def test_notes_count_without_a_commit_and_commits_may_be_forgotten(topic: Topic) -> None:

@@ -12,21 +12,21 @@ LARGE = "repeat(md5(n::text), 200000)"  # 6.1 MiB
 
 
 def test_a_worker_lives_with_more_documents_than_its_memory_holds(sink: SinkHarness) -> None:
-    # Together twice the heap of a worker; the last is over the limit of a document.
+    # Together more than the heap of a worker; the last is over the limit of a document.
     sink.commit(
         "ALTER TABLE public.orders ALTER note SET STORAGE MAIN",
-        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} FROM generate_series(1, 160) n",
-        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} || {LARGE} FROM generate_series(161, 161) n",
+        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} FROM generate_series(1, 90) n",
+        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} || {LARGE} FROM generate_series(91, 91) n",
     )
-    for root in range(1, 162):
+    for root in range(1, 92):
         sink.publish("orders", after={"id": root})
     sink.deploy()
     sink.wait_until_running()
     worker = sink.worker()
+    sink.wait_until(lambda: sink.count() == 90, lambda: f"{sink.count()} documents instead of 90")
     [letter] = sink.dead_letters(1)
-    assert "document 161 was rejected" in letter.reason
+    assert "document 91 was rejected" in letter.reason
     assert "document_too_large: it has 12800" in letter.reason
-    sink.wait_until(lambda: sink.count() == 160, lambda: f"{sink.count()} documents instead of 160")
     sink.wait_until_running()
     assert sink.worker() == worker
     assert sink.metrics()["Retries"] == 0
@@ -47,6 +47,8 @@ def test_a_copy_takes_in_parts_what_is_too_much_at_once(
     generation = make_generation(clients, pipeline)
     [result] = copy_all(clients, pipeline, count=1)
     assert (result.rows, result.written, result.rejected) == (301, 300, 1)
-    assert result.samples == ("document large: document_too_large: 200,081 bytes, more than max_document_bytes",)
+    assert result.samples == (
+        "document large: document_too_large: 200,081 bytes, the limit is max_document_bytes = 100,000",
+    )
     database.execute("DELETE FROM public.notes WHERE id = 'large'")
     oracle.check(clients, pipeline, generation)

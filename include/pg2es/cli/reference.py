@@ -28,7 +28,8 @@ reference is an error, so that a misspelt one is noticed.
 
 **Values from outside.** A value may hold `${env:NAME}`, an environment variable, or `${file:/path:key}`, an entry of a
 file with lines `key=value`. Secrets are always written so. The notation is that of Kafka Connect's config providers:
-a secret goes to Kafka Connect as its reference, and the workers resolve it.
+a secret goes to Kafka Connect as its reference, and the workers resolve it. They do so for the names and folders that
+they are told only: here for variables that begin with `PG2ES_` and files below `/run` (`stack/files/connect-worker.properties`).
 """
 
 _PLATFORM = """\
@@ -40,7 +41,7 @@ elasticsearch:
   user: pg2es
   password: ${env:PG2ES_ELASTICSEARCH_PASSWORD}
   sink_user: pg2es_sink
-  sink_password: ${file:/etc/pg2es/secrets.properties:sink_password}
+  sink_password: ${file:/run/secrets/pg2es.properties:sink_password}
 kafka:
   bootstrap: kafka-1:9092,kafka-2:9092
   replication_factor: 3

@@ -53,7 +53,7 @@ class DeadLetterQueue:
     def open_records(self) -> Iterator[DeadLetterRecord]:
         """Give the records that are open now, the oldest of each partition first."""
         for partition in self._partitions():
-            yield from self._open_records_of(partition)
+            yield from self._open_records_of(partition, self._span(partition))
 
     def count_messages(self) -> int:
         """Return how many messages are read for the open records: all from the first of them on."""
@@ -80,17 +80,21 @@ class DeadLetterQueue:
                 )
 
     def commit(self) -> None:
-        """Commit each partition up to its first open record, and delete what lies before."""
+        """Commit each partition up to its first open record, and delete what lies before.
+
+        Where none is open, up to where was read: what has come since was looked at by nobody.
+        """
         for partition in self._partitions():
-            first = next(self._open_records_of(partition), None)
-            position = TopicPartition(self._topic, partition, first.offset if first else self._span(partition)[1])
+            span = self._span(partition)
+            first = next(self._open_records_of(partition, span), None)
+            position = TopicPartition(self._topic, partition, first.offset if first else span[1])
             with translate_errors(f"committing the position in {self._topic}"):
                 self._consumer.commit(offsets=[position], asynchronous=False)
                 for future in self._admin.delete_records([position]).values():
                     future.result(TIMEOUT_S)
 
-    def _open_records_of(self, partition: int) -> Iterator[DeadLetterRecord]:
-        start, end = span = self._span(partition)
+    def _open_records_of(self, partition: int, span: tuple[int, int]) -> Iterator[DeadLetterRecord]:
+        start, end = span
         held = list(self._read(partition, span)) if end - start <= HELD else []
         resolved = {
             offset

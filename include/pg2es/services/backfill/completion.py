@@ -16,6 +16,7 @@ from pg2es.services.backfill.sweep import sweep
 from pg2es.services.clients import Clients
 from pg2es.services.drift import check_read_back, compare_digests
 from pg2es.services.generations import Generation, check_unchanged, finish_build, read_generation
+from pg2es.services.locks import locked_source
 from pg2es.services.reports import write_report
 from pg2es.services.stream import pass_barrier
 from pg2es.services.tables import read_tables
@@ -82,7 +83,16 @@ def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: lis
         check_unchanged(session, pipeline, generation)
     swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
     check_read_back(clients.elasticsearch, generation.index)
-    return generation.remember(clients.elasticsearch, filled=True, gap=None), swept
+    return _remember_filled(clients, pipeline, prepared), swept
+
+
+def _remember_filled(clients: Clients, pipeline: Pipeline, prepared: Prepared) -> Generation:
+    """Remember that the generation is filled, and its gap closed unless that is a later one."""
+    with locked_source(clients, clients.project.source_of(pipeline)):
+        generation = read_generation(clients.elasticsearch, prepared.index)
+        gap = generation.meta.gap
+        left = gap if gap and gap.isoformat() != prepared.gap else None
+        return generation.remember(clients.elasticsearch, filled=True, gap=left)
 
 
 def finish(

@@ -20,10 +20,14 @@ from pg2es.services.stream import ensure_sink, ensure_source, wait_for_fence
 
 @dataclass(frozen=True)
 class Prepared:
-    """The generation that is filled, and whether it was empty when the filling began."""
+    """The generation that is filled, and whether it was empty when the filling began; small JSON between tasks.
+
+    `gap`: the gap that it had then, as text: what the filling closes.
+    """
 
     index: str
     was_empty: bool
+    gap: str | None = None
 
 
 def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
@@ -52,4 +56,5 @@ def begin(clients: Clients, pipeline: Pipeline, generation: Generation) -> Prepa
     """Wait for the start fence of a generation that is fed, and set it up for many writes."""
     with clients.session_of(pipeline) as session:
         wait_for_fence(session, generation.meta.fence or "")
-    return Prepared(generation.index, begin_build(clients.elasticsearch, generation))
+    gap = generation.meta.gap
+    return Prepared(generation.index, begin_build(clients.elasticsearch, generation), gap.isoformat() if gap else None)

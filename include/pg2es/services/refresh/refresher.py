@@ -314,7 +314,7 @@ class Refresher:
         with translate_sql_errors(pipeline.name), self._session.transaction():
             self._session.execute(protocol.LIMIT_READ)
             lsn = int(fetch_one(self._session, protocol.VERSION)[0])
-            fill(found, rows_at((self._target.meta.epoch << 56) | lsn))
+            fill(found, rows_at((self._target.meta.epoch << 56) | lsn), pipeline.max_document_bytes)
             self._session.execute(self._flush)
         found.seconds = time.monotonic() - started
         return found

@@ -41,7 +41,7 @@ class Slice:
         self.seconds += other.seconds
 
 
-def fill(found: Slice, rows: Iterator[bytes]) -> None:
+def fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
     """Divide the rows, each one item's lines, into bodies.
 
     Of a document that is too large its size is the last line.
@@ -56,7 +56,7 @@ def fill(found: Slice, rows: Iterator[bytes]) -> None:
             problem = find_id_problem(identifier)
             if problem and operation == "delete":
                 continue  # done: Elasticsearch holds no document of that id
-            if refusal := _find_refusal(row, identifier, problem):
+            if refusal := _find_refusal(row, identifier, max_document_bytes, problem):
                 found.refused.append(refusal)
                 continue
         lines.append(row)
@@ -76,11 +76,13 @@ def _action_of(row: bytes) -> tuple[str, str]:
     return operation, action["_id"]
 
 
-def _find_refusal(row: bytes, identifier: str, problem: IdProblem | None) -> Rejection | None:
+def _find_refusal(row: bytes, identifier: str, limit: int, problem: IdProblem | None) -> Rejection | None:
     """Return why a document cannot be sent, None when it can."""
     if problem:
         return Rejection(identifier, *problem)
     if not row.endswith(b"}\n"):
         size = int(row[row.index(b"\n") :])
-        return Rejection(identifier, "document_too_large", f"{size:,} bytes, more than max_document_bytes")
+        return Rejection(
+            identifier, "document_too_large", f"{size:,} bytes, the limit is max_document_bytes = {limit:,}"
+        )
     return None

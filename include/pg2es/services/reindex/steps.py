@@ -95,7 +95,7 @@ def verify(clients: Clients, pipeline: Pipeline, index: str, verification: Verif
     with clients.session_of(pipeline) as session:
         check_unchanged(session, pipeline, generation)
     comparison = _COMPARISONS[verification](clients, pipeline, generation)
-    if comparison.drifted:
+    if comparison.drifted or comparison.unreadable:
         raise DriftFound(
             f"The new generation differs from PostgreSQL, so the alias stays where it is: {comparison}. "
             f"Clear the chunks to read them again, or run the reindex anew."

@@ -97,6 +97,18 @@ class ConfigTest {
     }
 
     @Test
+    void noRecordIsLostForWantOfATopic() {
+        String topic = "errors.deadletterqueue.topic.name";
+        assertThat(errors(TestConfig.with("errors.tolerance", "all", "errors.log.enable", "true"))
+                        .get(topic))
+                .anySatisfy(error -> assertThat(error).contains("would be lost"));
+        assertThat(errors(TestConfig.with("errors.tolerance", "all", topic, "shop.dead-letters")))
+                .isEmpty();
+        assertThat(errors(TestConfig.with("errors.tolerance", "none", "errors.log.enable", "true")))
+                .isEmpty();
+    }
+
+    @Test
     void aSlashAtTheEndOfAUrlIsNoPath() {
         assertThat(errors(TestConfig.with("elasticsearch.urls", "http://a:1/,http://b:1")))
                 .isEmpty();
@@ -119,7 +131,12 @@ class ConfigTest {
     @Test
     void optionsOfKafkaConnectAreItsOwn() {
         assertThat(errors(TestConfig.with(
-                        "errors.tolerance", "all", "key.converter", "x", "consumer.override.max.poll.records", "2000")))
+                        "errors.tolerance",
+                        "none",
+                        "key.converter",
+                        "x",
+                        "consumer.override.max.poll.records",
+                        "2000")))
                 .isEmpty();
     }
 

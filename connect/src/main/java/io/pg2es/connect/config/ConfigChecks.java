@@ -16,6 +16,8 @@ public final class ConfigChecks {
     private static final Set<String> FAMILIES =
             Set.of("postgres.", "elasticsearch.", "sql.", "batch.", "bulk.", "retry.", "refresh.");
 
+    private static final String TOLERANCE = "errors.tolerance";
+    private static final String DEAD_LETTER_TOPIC = "errors.deadletterqueue.topic.name";
     private static final String TOPICS = "topics";
     private static final String TOPICS_REGEX = "topics.regex";
 
@@ -41,6 +43,7 @@ public final class ConfigChecks {
         checks.checkRoutes();
         checks.checkCredentials();
         checks.checkLimits();
+        checks.checkDeadLetters();
         return checks.problems;
     }
 
@@ -192,6 +195,19 @@ public final class ConfigChecks {
     private void checkOrder(String smaller, String larger) {
         if (values.get(smaller) instanceof Long small && values.get(larger) instanceof Long large && small > large) {
             add(smaller, "%s (%d) must not be more than %s (%d).", smaller, small, larger, large);
+        }
+    }
+
+    /** Kafka Connect would write a record that cannot be used into the worker's log, at most, and go on behind it. */
+    private void checkDeadLetters() {
+        boolean tolerant = "all".equals(properties.get(TOLERANCE));
+        if (tolerant && properties.getOrDefault(DEAD_LETTER_TOPIC, "").isBlank()) {
+            add(
+                    DEAD_LETTER_TOPIC,
+                    "With %s=all and no %s, records that cannot be used would be lost. Name a topic, or set %s=none.",
+                    TOLERANCE,
+                    DEAD_LETTER_TOPIC,
+                    TOLERANCE);
         }
     }
 
