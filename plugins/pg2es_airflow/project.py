@@ -43,11 +43,6 @@ def of_source(name: str) -> "tuple[Clients, Source]":
     return servers, servers.project.source(name)
 
 
-def connection_id(source: "Source") -> str:
-    """Return the id of the Airflow connection that, where it exists, says how a source is reached."""
-    return f"pg2es_{source.name}".replace("-", "_")
-
-
 def _access_of_connection(source: "Source") -> "PostgresAccess | None":
     """Return how Airflow's connection reaches the source, None when Airflow has no such connection.
 
@@ -60,7 +55,7 @@ def _access_of_connection(source: "Source") -> "PostgresAccess | None":
     from pg2es.adapters.postgres import PostgresAccess
 
     try:
-        connection = PostgresHook.get_connection(connection_id(source))
+        connection = PostgresHook.get_connection(source.connection)
     except AirflowNotFoundException:
         return None
     return PostgresAccess(

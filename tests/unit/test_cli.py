@@ -96,24 +96,32 @@ def test_the_checkout_is_the_last_resort(
             "source: shop\ntable: public.orders\ntabel: x",
             "pipelines/orders.yaml: tabel: unknown key; allowed here: alias, backfill, document, errors, key,",
         ),
-        ("pipelines/orders.yaml", "source: shp\ntable: a.b", "source: there is no source shp; known: shop"),
+        ("pipelines/orders.yaml", "source: shp\ntable: a.b", "source: there is no source shp that can be used; those"),
         ("pipelines/orders.yaml", "source: shop", "pipelines/orders.yaml: table: is missing; it is required"),
         ("pipelines/orders.yaml", "source: [", "pipelines/orders.yaml: is not YAML in line 1"),
         ("mappings/orders.json", "{", "mappings/orders.json: is not JSON in line 1"),
         ("sources/shop.yaml", "postgres: {host: h}", "sources/shop.yaml: postgres.database: is missing"),
-        ("platform.yaml", "- a", "platform.yaml: expected keys and values, found"),
     ],
 )
-def test_a_file_that_is_not_in_order(
+def test_a_file_that_is_not_in_order_is_set_aside(
     run: Callable[..., Result], folder: Path, file: str, content: str, sentence: str
 ) -> None:
     (folder / file).write_text(content, encoding="utf-8")
     result = run("--config", str(folder), "validate")
-    assert result.status == 2
-    assert result.out == ""
-    assert result.err.startswith("Error: ")
+    assert result.status == 1
+    assert "set aside" in result.out
+    assert result.err.startswith("Set aside: ")
     assert sentence in result.err
-    assert result.err.count("\n") == 1
+    refused = run("--config", str(folder), "verify", "orders")
+    assert refused.status == 2
+    assert "Error: " in refused.err
+
+
+def test_nothing_goes_without_a_platform(run: Callable[..., Result], folder: Path) -> None:
+    (folder / "platform.yaml").write_text("- a", encoding="utf-8")
+    result = run("--config", str(folder), "validate")
+    assert (result.status, result.out) == (2, "")
+    assert "platform.yaml: expected keys and values, found" in result.err
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from rich.text import Text
+
 import pg2es
+from pg2es.cli.console import err
 from pg2es.core.config import Project, load_project
 from pg2es.core.errors import ConfigError
 
@@ -22,5 +25,8 @@ def find_folder(given: Path | None) -> Path:
 
 
 def load(given: Path | None) -> Project:
-    """Return the project in the folder that `find_folder` finds."""
-    return load_project(find_folder(given))
+    """Return the project in the folder that `find_folder` finds, and say what is set aside."""
+    project = load_project(find_folder(given))
+    for one in project.aside:
+        err.print(Text(f"Set aside: {one.error}", style="yellow"))
+    return project

@@ -29,7 +29,8 @@ reference is an error, so that a misspelt one is noticed.
 **Values from outside.** A value may hold `${env:NAME}`, an environment variable, or `${file:/path:key}`, an entry of a
 file with lines `key=value`. Secrets are always written so. The notation is that of Kafka Connect's config providers:
 a secret goes to Kafka Connect as its reference, and the workers resolve it. They do so for the names and folders that
-they are told only: here for variables that begin with `PG2ES_` and files below `/run` (`stack/files/connect-worker.properties`).
+they are told only, in `stack/files/connect-worker.properties` for variables that begin with `PG2ES_` and files below
+`/run`.
 """
 
 _PLATFORM = """\

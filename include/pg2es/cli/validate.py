@@ -14,12 +14,16 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO
 def validate(project: Project, names: list[str], *, connect: bool) -> bool:
     """Check pipelines (none named: all) and return whether there is no error.
 
-    The files are in order already: `project` was loaded from them.
+    What files are wrong is known, and was said, since `project` was loaded from them.
     """
     pipelines = _select(project, names)
+    in_order = bool(names) or not project.aside
     if not connect:
-        out.print(f"{_count(len(pipelines), 'pipeline')}: the files are in order. --connect asks the servers, too.")
-        return True
+        others = "" if in_order else f"; {len(project.aside)} set aside"
+        out.print(
+            f"{_count(len(pipelines), 'pipeline')}: the files are in order{others}. --connect asks the servers, too."
+        )
+        return in_order
     findings = []
     for finding in preflight.run(Clients(project), pipelines):
         findings.append(finding)
@@ -27,7 +31,7 @@ def validate(project: Project, names: list[str], *, connect: bool) -> bool:
     errors = count_errors(findings)
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
     out.print(f"{_count(len(pipelines), 'pipeline')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}.")
-    return errors == 0
+    return in_order and errors == 0
 
 
 def _select(project: Project, names: list[str]) -> list[Pipeline]:

@@ -10,7 +10,7 @@ for servers (an index, a connector) belongs to the room of that thing. Secrets s
 from pg2es.core.config.files import FileModel, resolve_fields
 from pg2es.core.config.pipeline import OnSchemaChange, Pipeline, Related, Tolerance, Verification, flatten_settings
 from pg2es.core.config.platform import Platform, PlatformMonitor
-from pg2es.core.config.project import Project, load_project
+from pg2es.core.config.project import Project, SetAside, load_project
 from pg2es.core.config.references import find_reference
 from pg2es.core.config.source import Events, Source
 
@@ -23,6 +23,7 @@ __all__ = [
     "PlatformMonitor",
     "Project",
     "Related",
+    "SetAside",
     "Source",
     "Tolerance",
     "Verification",

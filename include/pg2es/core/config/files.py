@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pg2es.core.config.references import is_reference, resolve
+from pg2es.core.config.texts import describe, read_yaml
 from pg2es.core.errors import ConfigError
 
 
@@ -28,21 +28,6 @@ def _check_secret(text: str) -> str:
 
 Secret = Annotated[str, AfterValidator(_check_secret), Field(json_schema_extra={"format": "reference"})]
 """A reference to a secret. Kept unresolved; `resolve` it at the moment it is used."""
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping that the YAML file holds; ConfigError when it holds anything else."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigError(path, "", f"is not YAML{where}: {getattr(error, 'problem', error)}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(path, "", f"expected keys and values, found {_describe(content)}")
-    return content
 
 
 def load_model(path: Path, model: type[M], content: Mapping[str, Any] | None = None) -> M:
@@ -80,7 +65,7 @@ def _explain(problem: Any, model: type[BaseModel], found: object) -> str:
         return "is missing; it is required"
     message = problem["msg"].removeprefix("Value error, ")
     show = found is not None and "secret" not in message  # what stands in a secret's place may be one
-    return f"{message[0].lower()}{message[1:]}" + (f", found {_describe(found)}" if show else "")
+    return f"{message[0].lower()}{message[1:]}" + (f", found {describe(found)}" if show else "")
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
@@ -111,11 +96,3 @@ def _value_at(content: object, loc: tuple[int | str, ...]) -> object:
         else:
             return None
     return content if isinstance(content, (str, int, float, bool, list)) else None
-
-
-def _describe(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"

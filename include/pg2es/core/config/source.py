@@ -11,8 +11,11 @@ from pg2es.core.config.files import FileModel, Secret
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]([^.]*[^.\s])?\.[^.\s]([^.]*[^.\s])?$")]
 
+
+RESERVED = frozenset({"airflow"})
+"""Names that no source has: the connection `pg2es_airflow` is the one to Airflow itself."""
 
 _NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")
 _LAST_UNIT = "\uffff"
@@ -113,6 +116,18 @@ class Source(FileModel):
         prefix = values.get("topic_prefix", name)
         defaults = {"topic_prefix": prefix, "dead_letter_topic": f"{prefix}.dead-letters"}
         return {"slot": identifier, "publication": identifier, **defaults, **values}
+
+    @field_validator("name")
+    @classmethod
+    def _leave_out_reserved(cls, name: str) -> str:
+        if name in RESERVED:
+            raise ValueError("is reserved: pg2es_airflow is the connection to Airflow. Give the file another name")
+        return name
+
+    @property
+    def connection(self) -> str:
+        """Id of the Airflow connection that, where it exists, says how the source is reached."""
+        return f"pg2es_{self.name}".replace("-", "_")
 
     @property
     def connector(self) -> str:

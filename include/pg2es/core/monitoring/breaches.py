@@ -7,6 +7,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What is wrong; tasks of the DAG monitor are named after it."""
 
+    FILE = "file"  # one that cannot be used: what it is about is left as it is
     UNREACHABLE = "unreachable"  # a server does not answer
     REFUSED = "refused"  # a server answers, but does not let the monitor see: a login, a right, an alias
     WORKER_DOWN = "worker_down"

@@ -6,7 +6,7 @@ A pipeline without a live generation, and a source none of whose pipelines has o
 from collections.abc import Iterator
 from datetime import timedelta
 
-from pg2es.core.config import Pipeline, PlatformMonitor, Project, Source
+from pg2es.core.config import Pipeline, PlatformMonitor, Project, SetAside, Source
 from pg2es.core.drift import Outcome
 from pg2es.core.monitoring.breaches import Breach, Kind
 from pg2es.core.monitoring.status import ConnectorStatus, Delay, PipelineStatus, SourceStatus, Status
@@ -22,11 +22,19 @@ def judge(project: Project, status: Status) -> list[Breach]:
     """Return everything that is wrong, the most general first."""
     return [
         *status.failures,
+        *(
+            Breach(Kind.FILE, one.name, f"{one.error}. Until that is mended, it stays as it was.")
+            for one in project.aside
+        ),
         *_judge_workers(status),
         *_judge_cluster(project.platform.monitor, status),
         *(found for source in status.sources for found in _judge_source(project.source(source.name), source, status)),
         *(found for one in status.pipelines for found in _judge_pipeline(project.pipeline(one.name), one, status)),
     ]
+
+
+def _judge_file(aside: SetAside) -> Breach:
+    return Breach(Kind.FILE, aside.name, f"{aside.error}. Mend it; until then {aside.name} is left as it is.")
 
 
 def _judge_workers(status: Status) -> Iterator[Breach]:

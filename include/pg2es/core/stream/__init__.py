@@ -19,6 +19,7 @@ from pg2es.core.stream.connectors import (
     source_config,
     topics_of,
     topics_to_reach,
+    with_all_captured,
 )
 from pg2es.core.stream.positions import sink_start, source_position, source_start
 from pg2es.core.stream.steering import Steering
@@ -41,4 +42,5 @@ __all__ = [
     "source_start",
     "topics_of",
     "topics_to_reach",
+    "with_all_captured",
 ]

@@ -1,6 +1,7 @@
 """The configurations of the Debezium source and of the sinks, made from the files. The only place that writes them."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,17 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
 def _exactly(*names: str) -> str:
     """Return a Debezium pattern that matches this name alone; a comma would end it."""
     return "".join(f"\\{c}" if c in "\\^$.|?*+()[]{}," else c for c in ".".join(names))
+
+
+def with_all_captured(config: Config, current: Config) -> Config:
+    """Return a source's configuration that captures what the `current` one does, too."""
+    lists = ("table.include.list", "column.include.list")
+    both = {name: _patterns(config[name]) | _patterns(current.get(name, "")) for name in lists if name in config}
+    return config | {name: ",".join(sorted(patterns)) for name, patterns in both.items()}
+
+
+def _patterns(listed: str) -> set[str]:
+    return {pattern for pattern in re.split(r"(?<!\\),", listed) if pattern}
 
 
 @dataclass(frozen=True)

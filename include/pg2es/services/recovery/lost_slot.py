@@ -29,7 +29,11 @@ log = logging.getLogger(__name__)
 
 
 def stop_streams(clients: Clients, source: Source) -> None:
-    """Write down the gap of each live generation, remove the others, and stop all connectors of the source."""
+    """Write down the gap of each live generation, remove the others, and stop all connectors of the source.
+
+    Raises ConfigError when pipelines of it are set aside: the gap of their generations would be known to nobody.
+    """
+    clients.project.check_whole(source)
     with locked_source(clients, source):
         for pipeline in clients.project.pipelines_of(source):
             live = live_generation(clients.elasticsearch, pipeline)

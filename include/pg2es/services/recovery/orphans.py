@@ -61,7 +61,9 @@ class Leftovers:
 
 
 def find_leftovers(clients: Clients, source: Source) -> Leftovers:
-    """Return what nobody reads and no source file names."""
+    """Return what nobody reads and no source file names; nothing while a source file cannot be read."""
+    if clients.project.sources_aside:
+        return Leftovers((), ())
     sources = clients.project.sources.values()
     with clients.session(source) as session, translate_errors(f"Source {source.name}"):
         slots = session.execute(catalog.LEFTOVER_SLOTS, [[one.slot for one in sources]]).fetchall()

@@ -43,7 +43,11 @@ def kept_generations(clients: Clients, pipeline: Pipeline, live: Generation | No
 
 
 def remove_source(clients: Clients, source: Source) -> list[str]:
-    """Remove the source's connector, its sinks, the slot and the publication; indices stay. Return what was removed."""
+    """Remove the source's connector, its sinks, the slot and the publication; indices stay. Return what was removed.
+
+    Raises ConfigError when pipelines of it are set aside: their sinks would stay.
+    """
+    clients.project.check_whole(source)
     aliases = [pipeline.alias for pipeline in clients.project.pipelines_of(source)]
     with locked_source(clients, source):
         existing = sorted(clients.connect.list_connectors())

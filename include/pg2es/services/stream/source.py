@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import CatalogError, ConnectorError
-from pg2es.core.stream import Config, captured_tables, masked, source_config
+from pg2es.core.stream import Config, captured_tables, masked, source_config, with_all_captured
 from pg2es.services.clients import Clients
 from pg2es.services.generations import list_generations, live_generation
 from pg2es.services.locks import locked_source
@@ -118,7 +118,21 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
         "user": access.user,
         "sslmode": access.sslmode,
     }
-    return _Wanted([entry.table.name for entry in captured], source_config(source, captured, resolved), published)
+    config = _with_what_is_aside(clients, source, source_config(source, captured, resolved))
+    return _Wanted([entry.table.name for entry in captured], config, published)
+
+
+def _with_what_is_aside(clients: Clients, source: Source, config: Config) -> Config:
+    """Return the configuration that goes on capturing what a pipeline needs whose file cannot be used now.
+
+    Raises ConfigError when there is no connector that would tell what that is.
+    """
+    if not clients.project.aside_of(source):
+        return config
+    current = clients.connect.config(source.connector)
+    if current is None:
+        clients.project.check_whole(source)
+    return with_all_captured(config, current or {})
 
 
 def _tables_of_pipelines(
