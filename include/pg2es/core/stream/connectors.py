@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +34,10 @@ class Captured:
 
 
 def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table]]]) -> list[Captured]:
-    """Return the tables that these pipelines need captured, by name, each with its key and root columns."""
+    """Return the tables that these pipelines need captured, by name, each with its key and root columns.
+
+    Raises CatalogError for one that Debezium does not take.
+    """
     needed: dict[str, set[str]] = {}
     tables: dict[str, Table] = {}
     for pipeline, sql, related_tables in pipelines:
@@ -42,6 +47,8 @@ def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table
             changed = related_tables[related.table]
             tables[related.table] = changed
             needed.setdefault(related.table, set()).update(route_columns(related, changed))
+    for table in tables.values():
+        _check_case(table)
     return [
         Captured(
             tables[name],
@@ -49,6 +56,17 @@ def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table
         )
         for name in sorted(needed)
     ]
+
+
+def _check_case(table: Table) -> None:
+    """Debezium fails for such a table as soon as it sees a change of it, and with it the whole source."""
+    folded = Counter(column.name.lower() for column in table.columns)
+    alike = [column.name for column in table.columns if folded[column.name.lower()] > 1]
+    if alike:
+        raise CatalogError(
+            f"Columns {' and '.join(alike)} of table {table.name} differ in case only, for which Debezium stops the "
+            f"whole source. Rename one of them."
+        )
 
 
 def source_config(source: Source, captured: list[Captured], resolved: dict[str, Any]) -> Config:
@@ -108,6 +126,11 @@ def _patterns(listed: str) -> set[str]:
     return {pattern for pattern in re.split(r"(?<!\\),", listed) if pattern}
 
 
+def _listed(names: Iterable[str]) -> str:
+    """Return names of columns as a list of Kafka's configuration, which splits at commas and drops outer blanks."""
+    return ",".join(name.replace("%", "%25").replace(",", "%2C").replace(" ", "%20") for name in names)
+
+
 @dataclass(frozen=True)
 class Route:
     """How a topic's changed rows lead to roots: these columns are the root's key, or parameters of `sql`."""
@@ -118,7 +141,7 @@ class Route:
 
     def options(self, name: str) -> Config:
         """Return the route as options of the sink."""
-        options = {"topic": self.topic, "columns": ",".join(self.columns)}
+        options = {"topic": self.topic, "columns": _listed(self.columns)}
         if self.sql:
             options["sql"] = self.sql
         return {f"route.{name}.{option}": value for option, value in options.items()}
@@ -163,7 +186,7 @@ def sink_config(
         "elasticsearch.urls": ",".join(target.elasticsearch_urls),
         "elasticsearch.user": target.elasticsearch_user,
         "elasticsearch.password": target.elasticsearch_password,
-        "key.columns": ",".join(sql.key.names),
+        "key.columns": _listed(sql.key.names),
         "sql.session": protocol.SESSION,
         "sql.identity": protocol.IDENTITY,
         "sql.fence": protocol.FENCE_PASSED,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import Pg2esError
 from pg2es.core.preflight import Finding, error
+from pg2es.core.stream import captured_tables
 from pg2es.services.clients import Clients
 from pg2es.services.preflight import document, index, lookups, platform, source, tables
 from pg2es.services.preflight.places import pipeline_file, source_file
@@ -38,6 +39,7 @@ def _check_source(clients: Clients, used: Source, pipelines: list[Pipeline]) -> 
             if found is None:
                 continue
             try:
+                captured_tables([(found.pipeline, found.sql, found.related)])  # raises for what Debezium does not take
                 checked = yield from document.check(session, found)
                 yield from lookups.check(session, found)
                 if checked:

@@ -99,6 +99,7 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
     def read(pipeline: Pipeline) -> PipelineTables:
         tables = read_tables(session, pipeline)
         check_publishable(session, source.publication, published, pipeline.tables)
+        captured_tables([(tables.pipeline, tables.sql, tables.related)])
         return tables
 
     tables = [
@@ -158,7 +159,6 @@ def _tables_of_generations(
         for generation in list_generations(clients.elasticsearch, pipeline):
             try:
                 tables = read(generation.made_from(pipeline))
-                captured_tables([(tables.pipeline, tables.sql, tables.related)])
             except CatalogError as error:
                 log.warning("Generation %s can no longer be fed: %s", generation.index, error)
             else:

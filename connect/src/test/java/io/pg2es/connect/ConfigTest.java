@@ -97,6 +97,14 @@ class ConfigTest {
     }
 
     @Test
+    void everyNameOfAColumnSurvivesAList() {
+        SinkConfig config = TestConfig.config(
+                "key.columns", "a%2Cb,%20c%20,100%25,%252C", "route.root.columns", "a%2Cb,%20c%20,100%25,%252C");
+        assertThat(config.keyColumns()).containsExactly("a,b", " c ", "100%", "%2C");
+        assertThat(config.routes().get(0).columns()).isEqualTo(config.keyColumns());
+    }
+
+    @Test
     void noRecordIsLostForWantOfATopic() {
         String topic = "errors.deadletterqueue.topic.name";
         assertThat(errors(TestConfig.with("errors.tolerance", "all", "errors.log.enable", "true"))

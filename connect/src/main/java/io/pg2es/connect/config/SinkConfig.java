@@ -25,6 +25,13 @@ public final class SinkConfig extends AbstractConfig {
                 .toList();
     }
 
+    /** Kafka splits a list at commas and drops outer blanks, which PostgreSQL allows in names: they are written as in URLs. */
+    private static List<String> names(List<String> listed) {
+        return listed.stream()
+                .map(name -> name.replace("%20", " ").replace("%2C", ",").replace("%25", "%"))
+                .toList();
+    }
+
     static Route parseRoute(String name, Map<String, String> properties) {
         String prefix = SinkKeys.route(name, "");
         Map<String, String> own = new HashMap<>();
@@ -37,7 +44,7 @@ public final class SinkConfig extends AbstractConfig {
         return new Route(
                 name,
                 options.getString(SinkKeys.ROUTE_TOPIC),
-                List.copyOf(options.getList(SinkKeys.ROUTE_COLUMNS)),
+                names(options.getList(SinkKeys.ROUTE_COLUMNS)),
                 Optional.of(options.getString(SinkKeys.ROUTE_SQL)).filter(sql -> !sql.isBlank()));
     }
 
@@ -50,7 +57,7 @@ public final class SinkConfig extends AbstractConfig {
     }
 
     public List<String> keyColumns() {
-        return getList(SinkKeys.KEY_COLUMNS);
+        return names(getList(SinkKeys.KEY_COLUMNS));
     }
 
     public List<Route> routes() {

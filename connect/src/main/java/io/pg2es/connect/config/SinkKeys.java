@@ -89,7 +89,8 @@ public final class SinkKeys {
                         KEY_COLUMNS,
                         Type.LIST,
                         Validators.NAMES,
-                        "Columns of the root table's key, in key order. K stands for their number below.");
+                        "Columns of the root table's key, in key order; in a name `%2C` stands for a comma, `%20` for a blank, `%25` "
+                                + "for a percent sign. K stands for their number below.");
 
         options.group("PostgreSQL")
                 .required(

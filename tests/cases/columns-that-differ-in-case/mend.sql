@@ -1,0 +1,1 @@
+ALTER TABLE folded_columns.devices RENAME "Name" TO imported_name
