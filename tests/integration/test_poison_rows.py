@@ -210,6 +210,20 @@ def reconcile_events(folder: ProjectFolder) -> Reconciliation:
     return reconcile(clients, clients.project.pipeline("events"), deep=Deep.ALL, repair=True, max_repair_fraction=1.0)
 
 
+def test_a_root_with_two_rows_is_one_rejected_document(project_folder: ProjectFolder, database: Database) -> None:
+    database.execute(
+        "CREATE TABLE public.pairs (id bigint PRIMARY KEY)",
+        "INSERT INTO public.pairs SELECT n FROM generate_series(1, 100) n",
+    )
+    document = "SELECT root.id, side FROM root, generate_series(1, 1 + (root.id = 50)::int) side"
+    pipeline = project_folder.add_pipeline("pairs", "public.pairs", document=document)
+    clients = project_folder.clients()
+    make_generation(clients, pipeline)
+    [result] = copy_all(clients, pipeline)
+    assert (result.written, result.rejected) == (99, 1)
+    assert "document 50: unreadable_row: it returned two rows for one root" in result.samples
+
+
 def test_a_document_sql_that_fails_for_every_row_is_broken(project_folder: ProjectFolder, database: Database) -> None:
     database.execute(*EVENTS)
     pipeline = project_folder.add_pipeline(

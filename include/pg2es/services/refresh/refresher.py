@@ -11,8 +11,9 @@ is written before the transaction that read it has committed (refresh protocol, 
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -281,7 +282,7 @@ class Refresher:
         deleted: list[Key] = []
         left: list[Key] = []
 
-        def rows(version: int) -> Iterator[bytes]:
+        def rows(version: int) -> Generator[bytes]:
             arguments = [*columns, version, most, SLICE_BYTES]
             for _, action, source, size, places in self._session.execute(self._target.sql.by_keys(), arguments):
                 if source is not None:
@@ -299,14 +300,14 @@ class Refresher:
         return found
 
     def _read_foreign(self, ids: Sequence[str]) -> Slice:
-        def rows(version: int) -> Iterator[bytes]:
-            for identifier in ids:
+        def rows(version: int) -> Generator[bytes]:
+            for identifier in dict.fromkeys(ids):
                 delete = {"delete": {"_id": identifier, "version": version, "version_type": "external"}}
                 yield orjson.dumps(delete) + b"\n"
 
         return self._read(rows)
 
-    def _read(self, rows_at: Callable[[int], Iterator[bytes]]) -> Slice:
+    def _read(self, rows_at: Callable[[int], Generator[bytes]]) -> Slice:
         """Steps 2 to 4: the version, then the read, then the flush, in one transaction."""
         pipeline = self._target.sql.pipeline
         started = time.monotonic()
@@ -314,12 +315,14 @@ class Refresher:
         with translate_sql_errors(pipeline.name), self._session.transaction():
             self._session.execute(protocol.LIMIT_READ)
             lsn = int(fetch_one(self._session, protocol.VERSION)[0])
-            fill(found, rows_at((self._target.meta.epoch << 56) | lsn), pipeline.max_document_bytes)
+            # Closed before the transaction ends: a COPY that is left halfway must not be waited for.
+            with closing(rows_at((self._target.meta.epoch << 56) | lsn)) as rows:
+                fill(found, rows, pipeline)
             self._session.execute(self._flush)
         found.seconds = time.monotonic() - started
         return found
 
-    def _copied_rows(self, statement: str) -> Iterator[bytes]:
+    def _copied_rows(self, statement: str) -> Generator[bytes]:
         """Bytes of each row of a binary COPY with one column; PostgreSQL sends one message for each row."""
         size = 0
         with self._session.cursor().copy(statement) as copy:

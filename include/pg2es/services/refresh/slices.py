@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import orjson
 
 from pg2es.adapters.elasticsearch import Rejection
+from pg2es.core.config import Pipeline
+from pg2es.core.errors import UnreadableRow
 from pg2es.core.refresh import MAX_ID_BYTES, IdProblem, Key, find_id_problem
 
 BULK_BYTES = 2 * 1024 * 1024
@@ -41,22 +43,27 @@ class Slice:
         self.seconds += other.seconds
 
 
-def fill(found: Slice, rows: Iterator[bytes], max_document_bytes: int) -> None:
-    """Divide the rows, each one item's lines, into bodies.
+def fill(found: Slice, rows: Iterator[bytes], pipeline: Pipeline) -> None:
+    """Divide the rows, each one item's lines, into bodies; UnreadableRow when two of them are one document.
 
     Of a document that is too large its size is the last line.
     """
     lines: list[bytes] = []
+    seen: set[bytes] = set()
     size = 0
     for row in rows:
         found.rows += 1
+        end = row.index(b"\n")
+        seen.add(row[:end])
+        if len(seen) < found.rows:
+            raise UnreadableRow(pipeline.name, "document SQL", "it returned two rows for one root")
         # An id that is too long makes a long first line, an empty one shows; the others need no closer look.
-        if not row.endswith(b"}\n") or row.index(b"\n") > MAX_ID_BYTES or row.startswith(_EMPTY_ID):
+        if not row.endswith(b"}\n") or end > MAX_ID_BYTES or row.startswith(_EMPTY_ID):
             operation, identifier = _action_of(row)
             problem = find_id_problem(identifier)
             if problem and operation == "delete":
                 continue  # done: Elasticsearch holds no document of that id
-            if refusal := _find_refusal(row, identifier, max_document_bytes, problem):
+            if refusal := _find_refusal(row, identifier, pipeline.max_document_bytes, problem):
                 found.refused.append(refusal)
                 continue
         lines.append(row)

@@ -116,14 +116,14 @@ final class VersionedRead {
         }
     }
 
-    private Reading reading(ResultSet rows, List<RootKey> roots, TimeLimit deadline) throws SQLException {
+    private ReadResult reading(ResultSet rows, List<RootKey> roots, TimeLimit deadline) throws SQLException {
         List<Document> found = new ArrayList<>(roots.size());
         Set<String> left = new HashSet<>();
         Map<String, List<RootKey>> asked = new HashMap<>();
         while (rows.next()) {
             Document document = new Document(rows.getString(1), rows.getBytes(2), rows.getBytes(3), rows.getLong(4));
             if (asked.put(document.id(), rootsAt(rows.getArray(5), roots)) != null) {
-                throw brokenDocuments("returned two rows for the document " + document.id());
+                return new ReadResult.Unreadable("the document SQL returned two rows for it");
             }
             if (document.source() == null && document.sourceBytes() > 0 && document.sourceBytes() <= mostOfOne()) {
                 left.add(document.id());
