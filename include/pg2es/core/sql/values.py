@@ -49,6 +49,7 @@ def as_key(column: Column, part: Column) -> str:
 
 
 _TEXTS = ("text", "character varying", "character", "bpchar", "citext")
+_HEX_DIGITS = "[0-9a-fA-F]{4}(-?[0-9a-fA-F]{4}){7}"
 _TIMESTAMP = "[0-9]{4,}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
 _TEXTS_OF = {
     "smallint": "[-+]?[0-9]{1,5}",
@@ -56,7 +57,7 @@ _TEXTS_OF = {
     "bigint": "[-+]?[0-9]{1,19}",
     "oid": "[0-9]{1,10}",
     "numeric": "[-+]?[0-9]+([.][0-9]+)?",
-    "uuid": "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "uuid": f"({_HEX_DIGITS}|[{{]{_HEX_DIGITS}[}}])",  # hyphens and braces are optional to PostgreSQL
     "date": "[0-9]{4,}-[0-9]{2}-[0-9]{2}",
     "timestamp without time zone": _TIMESTAMP,
     "timestamp with time zone": f"{_TIMESTAMP}(Z|[-+][0-9]{{2}}(:?[0-9]{{2}})?)",
