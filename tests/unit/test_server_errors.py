@@ -18,9 +18,12 @@ from pg2es.core.errors import (
     DocumentSqlError,
     ElasticsearchUnavailable,
     GenerationError,
+    KafkaRefused,
     KafkaUnavailable,
     Pg2esError,
     PostgresUnavailable,
+    TooSlow,
+    UnreadableRow,
 )
 
 LOGIN = 'connection failed: connection to server at "db", port 5432 failed: FATAL:  '
@@ -40,6 +43,13 @@ LOGIN = 'connection failed: connection to server at "db", port 5432 failed: FATA
         (psycopg.errors.AdminShutdown("terminating"), PostgresUnavailable, "gave up"),
         (psycopg.errors.DeadlockDetected("deadlock"), PostgresUnavailable, "gave up"),
         (psycopg.errors.InsufficientPrivilege("permission denied"), AccessDenied, "Grant the right"),
+        (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), TooSlow, "took too long"),
+        (psycopg.errors.ObjectInUse("slot x is active"), PostgresUnavailable, "slot x is active. It is tried again"),
+        (psycopg.errors.LockNotAvailable("lock timeout"), PostgresUnavailable, "lock timeout. It is tried again"),
+        (psycopg.errors.TooManyConnections("too many clients"), PostgresUnavailable, "lacks what it needs"),
+        (psycopg.errors.DiskFull("no space"), PostgresUnavailable, "lacks what it needs .no space"),
+        (psycopg.errors.ObjectNotInPrerequisiteState("wal_level"), CatalogError, "refuses it: wal_level. Mend"),
+        (psycopg.errors.ConfigurationLimitExceeded("all slots are in use"), CatalogError, "all slots are in use. Mend"),
         (psycopg.InterfaceError("the connection is closed"), PostgresUnavailable, "the connection is lost"),
     ],
 )
@@ -47,6 +57,12 @@ def test_postgresql(error: psycopg.Error, expected: type[Pg2esError], sentence: 
     with pytest.raises(expected, match=sentence) as raised, postgres.translate_errors("Source shop"):
         raise error
     assert str(raised.value).startswith("Source shop: ")
+
+
+def test_a_limit_that_a_row_exceeds_is_of_the_row() -> None:
+    error = psycopg.errors.StatementTooComplex("stack depth limit exceeded")
+    with pytest.raises(UnreadableRow, match="fails for some row: stack depth"), postgres.translate_sql_errors("orders"):
+        raise error
 
 
 def test_an_sql_text_passes_until_somebody_says_whose_it_is() -> None:
@@ -65,7 +81,20 @@ def test_an_sql_text_passes_until_somebody_says_whose_it_is() -> None:
     [
         (KafkaError._AUTHENTICATION, AccessDenied, "Check the login in kafka.properties"),
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, AccessDenied, "Give the right"),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, AccessDenied, "Give the right"),
         (KafkaError._ALL_BROKERS_DOWN, KafkaUnavailable, "Are the brokers up?"),
+        (KafkaError._TIMED_OUT, KafkaUnavailable, "Are the brokers up?"),
+        (KafkaError._RESOLVE, KafkaUnavailable, "Are the brokers up?"),
+        (KafkaError.NOT_ENOUGH_REPLICAS, KafkaUnavailable, "It is tried again"),
+        (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaUnavailable, "It is tried again"),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaUnavailable, "deploy the connectors"),
+        (KafkaError._UNKNOWN_TOPIC, KafkaUnavailable, "deploy the connectors"),
+        (KafkaError.INVALID_REPLICATION_FACTOR, KafkaRefused, "Trying again cannot help"),
+        (KafkaError.POLICY_VIOLATION, KafkaRefused, "Trying again cannot help"),
+        (KafkaError.TOPIC_EXCEPTION, KafkaRefused, "Trying again cannot help"),
+        (KafkaError.MSG_SIZE_TOO_LARGE, KafkaRefused, "Trying again cannot help"),
+        (KafkaError._INVALID_ARG, KafkaRefused, "kafka.properties"),
+        (KafkaError._SSL, KafkaRefused, "kafka.properties"),
     ],
 )
 def test_kafka(code: int, expected: type[Pg2esError], sentence: str) -> None:
@@ -104,6 +133,12 @@ def test_elasticsearch(status: int, expected: type[Pg2esError], sentence: str) -
     meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "node", 9200))
     with pytest.raises(expected, match=sentence), elasticsearch.translate_errors("counting orders"):
         raise ApiError("refused", meta, {"error": {"type": "some_exception", "reason": "why"}})
+
+
+def test_a_client_with_other_options_has_a_twin_with_them() -> None:
+    client = elasticsearch.Client.open(("http://node:9200",), "user", "password", None)
+    quick = client.options(request_timeout=3)
+    assert (quick.raw._request_timeout, client.raw._request_timeout) == (3, 60)
 
 
 def test_elasticsearch_that_does_not_answer() -> None:

@@ -16,7 +16,9 @@
         │   └── UnreadableRow     … for some rows: others can be read
         ├── CatalogError          a table, column or key is not as the pipeline needs it
         ├── ConnectorError        Kafka Connect refuses a config, or a connector fails
-        │   └── SlotLost          changes are lost to the stream: the source has to be recovered
+        │   ├── ConnectorExists   there is a connector of this name already
+    │   └── SlotLost          changes are lost to the stream: the source has to be recovered
+        ├── KafkaRefused          Kafka refuses what is asked of it, or the client its properties
         ├── GenerationError       the index or its alias is not what the pipeline expects
         │   └── FormatMismatch    another version of pg2es made the index
         ├── IdentityMismatch      another database than the one that the index was made from
@@ -143,11 +145,19 @@ class ConnectorError(PermanentError):
     """Kafka Connect refuses a configuration, or a connector or task has failed."""
 
 
+class ConnectorExists(ConnectorError):
+    """There is a connector of this name already."""
+
+
 class SlotLost(ConnectorError):
     """The slot is not, or no longer holds, what the stream of a source goes on from."""
 
     def __init__(self, source: str, slot: str, what: str) -> None:
         super().__init__(f"Slot {slot} {what}: changes are lost to the stream. Run the DAG recover_{source}.")
+
+
+class KafkaRefused(PermanentError):
+    """Kafka refuses what is asked of it, or the client its own properties."""
 
 
 class GenerationError(PermanentError):

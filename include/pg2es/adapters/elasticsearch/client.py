@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import orjson
 from elastic_transport.client_utils import DEFAULT
@@ -59,6 +59,12 @@ class Client(Elasticsearch):
         }
         client = cls(**settings)
         client.raw = Elasticsearch(**settings, serializers={"application/json": _RawJson()})
+        return client
+
+    def options(self, **changes: Any) -> Self:
+        """Return a client with other options, whose twin has them as well."""
+        client = super().options(**changes)
+        client.raw = self.raw.options(**changes)
         return client
 
 

@@ -17,6 +17,7 @@ from pg2es.adapters.kafka.client import (
     keep_forever,
     list_committed_offsets,
     list_topics,
+    read_cluster_id,
 )
 from pg2es.adapters.kafka.dead_letters import DeadLetterQueue, open_queue
 from pg2es.adapters.kafka.refresh_topic import send_requests
@@ -36,5 +37,6 @@ __all__ = [
     "list_committed_offsets",
     "list_topics",
     "open_queue",
+    "read_cluster_id",
     "send_requests",
 ]

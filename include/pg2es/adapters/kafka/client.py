@@ -25,7 +25,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __al
 )
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from pg2es.core.errors import AccessDenied, KafkaUnavailable, Pg2esError
+from pg2es.core.errors import AccessDenied, KafkaRefused, KafkaUnavailable, Pg2esError
 
 TIMEOUT_S = 30
 
@@ -87,6 +87,41 @@ _BY_CODE: dict[int, tuple[type[Pg2esError], str]] = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHT,
     KafkaError.GROUP_AUTHORIZATION_FAILED: _RIGHT,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHT,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: _RIGHT,
+    KafkaError.DELEGATION_TOKEN_AUTHORIZATION_FAILED: _RIGHT,
+    **dict.fromkeys(
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION),  # noqa: SLF001
+        (KafkaUnavailable, "If the topic is not there, deploy the connectors first."),
+    ),
+    **dict.fromkeys(
+        (KafkaError._INVALID_ARG, KafkaError._SSL, KafkaError._UNSUPPORTED_FEATURE, KafkaError._UNKNOWN_PROTOCOL),  # noqa: SLF001
+        (KafkaRefused, "Check kafka.properties of platform.yaml."),
+    ),
+    **dict.fromkeys(
+        (
+            KafkaError.LEADER_NOT_AVAILABLE,
+            KafkaError.NOT_LEADER_FOR_PARTITION,
+            KafkaError.REQUEST_TIMED_OUT,
+            KafkaError.BROKER_NOT_AVAILABLE,
+            KafkaError.REPLICA_NOT_AVAILABLE,
+            KafkaError.NETWORK_EXCEPTION,
+            KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+            KafkaError.COORDINATOR_NOT_AVAILABLE,
+            KafkaError.NOT_COORDINATOR,
+            KafkaError.NOT_ENOUGH_REPLICAS,
+            KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+            KafkaError.NOT_CONTROLLER,
+            KafkaError.REBALANCE_IN_PROGRESS,
+            KafkaError.KAFKA_STORAGE_ERROR,
+            KafkaError.UNKNOWN_LEADER_EPOCH,
+            KafkaError.FENCED_LEADER_EPOCH,
+            KafkaError.PREFERRED_LEADER_NOT_AVAILABLE,
+            KafkaError.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+            KafkaError.THROTTLING_QUOTA_EXCEEDED,
+            KafkaError.UNKNOWN,
+        ),
+        (KafkaUnavailable, "It is tried again."),
+    ),
 }
 _LEADERLESS = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -94,6 +129,7 @@ _LEADERLESS = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
 _UNAVAILABLE: tuple[type[Pg2esError], str] = (KafkaUnavailable, "Are the brokers up?")
+_REFUSED: tuple[type[Pg2esError], str] = (KafkaRefused, "Trying again cannot help; correct what it names.")
 
 
 @contextmanager
@@ -102,7 +138,9 @@ def translate_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
-        kind, advice = _BY_CODE.get(error.args[0].code(), _UNAVAILABLE)
+        code = error.args[0].code()
+        # The client's own codes, of connections, timeouts and names, are negative; a broker has answered the others.
+        kind, advice = _BY_CODE.get(code, _UNAVAILABLE if code < 0 else _REFUSED)
         raise kind(f"Kafka: {doing} failed: {error.args[0]}. {advice}") from error
     except TimeoutError as error:
         raise KafkaUnavailable(f"Kafka: {doing} was not answered in {TIMEOUT_S} s. Are the brokers up?") from error
@@ -112,6 +150,12 @@ def count_brokers(admin: AdminClient, timeout_s: float) -> int:
     """Return the number of brokers; KafkaUnavailable when none answers within `timeout_s`."""
     with translate_errors("connecting"):
         return len(admin.list_topics(timeout=timeout_s).brokers)
+
+
+def read_cluster_id(admin: AdminClient) -> str:
+    """Return the id that a Kafka cluster gave itself."""
+    with translate_errors("reading the id of the cluster"):
+        return str(admin.list_topics(timeout=TIMEOUT_S).cluster_id)
 
 
 def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:

@@ -27,18 +27,35 @@ Session = psycopg.Connection[TupleRow]
 CONNECT_TIMEOUT_S = 10
 
 _LOGIN = (AccessDenied, "{where}: PostgreSQL refuses the login ({reason}). Check user and password.")
+_REFUSED = (CatalogError, "{where}: PostgreSQL refuses it: {reason}. Mend that first.")
+_HELD = (PostgresUnavailable, "{where}: {reason}. It is tried again.")
+_LACKS = (
+    PostgresUnavailable,
+    "{where}: PostgreSQL lacks what it needs ({reason}). Free or add some; it is tried again.",
+)
 _BY_SQLSTATE: dict[str, tuple[type[Pg2esError], str]] = {
     "28000": _LOGIN,
     "28P01": _LOGIN,
     "3D000": (CatalogError, "{where}: {reason}. Correct the name in the source file."),
     "42501": (AccessDenied, "{where}: {reason}. Grant the right; `pg2es validate --connect` lists all."),
+    # What a setting or another object rules out, `wal_level` or FOR ALL TABLES; but what another session holds passes.
+    "55": _REFUSED,
+    "55006": _HELD,
+    "55P03": _HELD,
+    "53": _LACKS,
+    "53400": _REFUSED,
 }
+"""By the state, or by its class, the first two characters."""
+
 _OF_ROWS = frozenset({"21", "22", "23", "54", "P0", "XX"})
 """Classes of SQLSTATE that the values of single rows bring about: cardinality, data and constraints of domains, limits
 of the program, RAISE, and internal errors, which functions of extensions raise for values that they cannot take."""
 
 _BY_TYPE: dict[type[psycopg.Error], tuple[type[Pg2esError], str]] = {
-    psycopg.errors.QueryCanceled: (TooSlow, "{where}: {reason}."),
+    psycopg.errors.QueryCanceled: (
+        TooSlow,
+        "{where}: a statement took too long, or somebody cancelled it ({reason}). See what it waits for.",
+    ),
     psycopg.OperationalError: (
         PostgresUnavailable,
         "{where}: cannot be reached or gave up ({reason}); is the server up?",
@@ -159,13 +176,18 @@ def fetch_one(session: Session, statement: str, *parameters: Any) -> TupleRow:
 
 def _translate(where: object, error: psycopg.Error) -> Pg2esError | None:
     """Return what the tables make of an error, None where it passes."""
-    translation = _BY_SQLSTATE.get(_sqlstate(error)) or next(
-        (entry for kind, entry in _BY_TYPE.items() if isinstance(error, kind)), None
+    state = _sqlstate(error)
+    if state[:2] in _OF_ROWS:
+        return None
+    translation = (
+        _BY_SQLSTATE.get(state)
+        or _BY_SQLSTATE.get(state[:2])
+        or next((entry for kind, entry in _BY_TYPE.items() if isinstance(error, kind)), None)
     )
     if translation is None:
         return None
     kind, sentence = translation
-    return kind(sentence.format(where=where, reason=_first_line(error)))
+    return kind(sentence.format(where=where, reason=describe_sql_error(error)))
 
 
 def _sqlstate(error: psycopg.Error) -> str:
