@@ -26,20 +26,22 @@ def write_run_note(text: str) -> None:
     log.info(text)
     note = text if len(text) <= NOTE_CHARACTERS else f"{text[: NOTE_CHARACTERS - 1]}…"
     try:
-        connection = BaseHook.get_connection(CONNECTION)
+        _write(note)
     except AirflowNotFoundException:
         log.info("There is no Airflow connection %s, so the run has no note", CONNECTION)
-        return
+    except Exception as error:  # noqa: BLE001 - an address that is none, an answer that is no JSON, whatever it is
+        log.warning("The note of the run could not be written: %s: %s", type(error).__name__, error)
+
+
+def _write(note: str) -> None:
+    connection = BaseHook.get_connection(CONNECTION)
     run = get_current_context()["dag_run"]
     url = f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
-    try:
-        with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
-            login = {"username": connection.login, "password": connection.password}
-            token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
-            client.patch(
-                f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}",
-                json={"note": note},
-                headers={"Authorization": f"Bearer {token}"},
-            ).raise_for_status()
-    except httpx.HTTPError as error:
-        log.warning("The note of the run could not be written: %s", error)
+    with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
+        login = {"username": connection.login, "password": connection.password}
+        token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+        client.patch(
+            f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}",
+            json={"note": note},
+            headers={"Authorization": f"Bearer {token}"},
+        ).raise_for_status()
