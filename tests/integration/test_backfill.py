@@ -263,6 +263,37 @@ def test_a_backfill_closes_no_later_gap(project_folder: ProjectFolder, numbers: 
     assert read_generation(clients.elasticsearch, live.index).meta.gap == (second if later else None)
 
 
+def test_partitions_that_come_and_go_meanwhile(streamed_folder: ProjectFolder, database: Database) -> None:
+    """What was in a partition when it was attached, and is in none any more, PostgreSQL tells nobody."""
+    day = "CREATE TABLE public.daily_{0} PARTITION OF public.daily FOR VALUES IN ({0})"
+    rows = "INSERT INTO public.{0} SELECT n + 100 * {1}, {1} FROM generate_series(1, 10) n"
+    database.execute(
+        "CREATE TABLE public.daily (id bigint, day integer, PRIMARY KEY (day, id)) PARTITION BY LIST (day)",
+        *(statement for n in (1, 2, 3) for statement in (day.format(n), rows.format("daily", n))),
+        "CREATE TABLE public.daily_4 (LIKE public.daily INCLUDING ALL)",
+        rows.format("daily_4", 4),
+    )
+    pipeline = streamed_folder.add_pipeline("daily", "public.daily")
+    clients = streamed_folder.clients()
+    prepared = backfill.prepare(clients, pipeline)
+    chunks = backfill.plan(clients, pipeline, None)
+    results = [backfill.copy_chunk(clients, pipeline, prepared.index, chunks[0], lane=0)]
+    database.execute(
+        "DROP TABLE public.daily_1",  # copied
+        "DROP TABLE public.daily_2",  # not copied yet
+        "ALTER TABLE public.daily DETACH PARTITION public.daily_3",
+        "ALTER TABLE public.daily ATTACH PARTITION public.daily_4 FOR VALUES IN (4)",
+        day.format(5),
+        rows.format("daily", 5),
+    )
+    results += [backfill.copy_chunk(clients, pipeline, prepared.index, chunk, lane=0) for chunk in chunks[1:]]
+    assert backfill.is_outdated(clients, pipeline, prepared.index, chunks) is None
+    summary = backfill.finish(clients, pipeline, prepared, chunks, [result.to_json() for result in results])
+    backfill.check(summary)
+    assert summary.swept == 20
+    check_equal(clients, pipeline, 20)
+
+
 def test_a_lane_has_one_chunk_at_a_time(project_folder: ProjectFolder, database: Database, numbers: Pipeline) -> None:
     clients = project_folder.clients()
     index = require_live_generation(clients.elasticsearch, numbers).index

@@ -4,12 +4,13 @@ A chunk may be killed and copied again, and what it wrote stays right: the strea
 later wins, by version.
 """
 
+import logging
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pg2es.adapters.postgres import Session, fetch_one, read_filenode, read_relations
-from pg2es.core.backfill import Chunk, plan_chunks
+from pg2es.core.backfill import Chunk, Relation, plan_chunks
 from pg2es.core.config import Pipeline
 from pg2es.core.errors import PermanentError, PlanOutdated, TableRewritten
 from pg2es.core.sql import protocol
@@ -19,6 +20,8 @@ from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, check_unchanged, read_generation
 from pg2es.services.refresh import Refresher, Target
 from pg2es.services.tables import read_tables
+
+log = logging.getLogger(__name__)
 
 SAMPLE = 20
 """Rejected documents that a result names one by one."""
@@ -52,13 +55,15 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, l
     """Copy one chunk into a generation. At any time at most one chunk of each `lane` of a pipeline is copied.
 
     Raises TableRewritten when the table's rows moved to another file since the plan, SchemaChanged when files and
-    database no longer give what the generation was made from; see `Refresher.copy` for the rest.
+    database no longer give what the generation was made from; see `Refresher.copy` for the rest. A partition that is
+    gone has nothing to copy.
     """
     with clients.session_of(pipeline) as session:
         fetch_one(session, protocol.LANE_LOCK, pipeline.name, lane)
         started_at, started = time.time(), time.monotonic()
         generation = read_generation(clients.elasticsearch, index)
-        _check_up_to_date(session, pipeline, generation, chunk)
+        if not _is_there(session, pipeline, generation, chunk):
+            return _nothing(started_at)
         sql = read_tables(session, generation.made_from(pipeline)).sql
         slicer = Slicer(session, chunk.blocks)
         refresher = Refresher(session, clients.elasticsearch, Target(index, generation.meta, sql))
@@ -66,9 +71,11 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, l
             throttle = Throttle(session, clients.project.source_of(pipeline))
             result = refresher.copy(throttle.pace(slicer.slices()), slicer.learn)
         except PermanentError:
-            _check_up_to_date(session, pipeline, generation, chunk)  # it may be the cause: a column is gone
-            raise
-        _check_up_to_date(session, pipeline, generation, chunk)
+            # It may be the cause that a column, or the partition, is gone.
+            if _is_there(session, pipeline, generation, chunk):
+                raise
+            return _nothing(started_at)
+        _is_there(session, pipeline, generation, chunk)
     outcome = result.outcome
     return ChunkResult(
         rows=result.rows,
@@ -88,21 +95,52 @@ def is_outdated(clients: Clients, pipeline: Pipeline, index: str, chunks: list[C
         generation = read_generation(clients.elasticsearch, index)
         with clients.session_of(pipeline) as session:
             check_unchanged(session, pipeline, generation)
-            check_same_relations(session, pipeline, chunks)
+            compare_relations(session, pipeline, chunks)
     except PlanOutdated as outdated:
         return str(outdated)
     return None
 
 
-def _check_up_to_date(session: Session, pipeline: Pipeline, generation: Generation, chunk: Chunk) -> None:
-    check_unchanged(session, pipeline, generation)
-    if read_filenode(session, chunk.blocks.relation) != chunk.filenode:
-        raise TableRewritten(chunk.blocks.relation)
+def copy_added(clients: Clients, pipeline: Pipeline, index: str, chunks: list[Chunk]) -> tuple[list[ChunkResult], bool]:
+    """Copy the partitions that came since the plan, until no more come; return that, and whether planned ones are gone.
+
+    Rows that were in a partition when it was attached are in no event. Raises TableRewritten when rows of a table that
+    is still there moved to another file, SchemaChanged as `copy_chunk` does.
+    """
+    results: list[ChunkResult] = []
+    while True:
+        with clients.session_of(pipeline) as session:
+            check_unchanged(session, pipeline, read_generation(clients.elasticsearch, index))
+            added, gone = compare_relations(session, pipeline, chunks)
+        if not added:
+            return results, gone
+        log.info("Copying what came since the plan: %s", ", ".join(relation.name for relation in added))
+        more = plan_chunks(added, None)
+        results += [copy_chunk(clients, pipeline, index, chunk, lane=0) for chunk in more]
+        chunks = [*chunks, *more]
 
 
-def check_same_relations(session: Session, pipeline: Pipeline, chunks: list[Chunk]) -> None:
-    """A rewrite behind a finished chunk, or a partition that came or went, is seen when all are done."""
+def compare_relations(session: Session, pipeline: Pipeline, chunks: list[Chunk]) -> tuple[list[Relation], bool]:
+    """Return the relations that store rows of the table and are in no chunk, and whether planned ones are gone.
+
+    Raises TableRewritten for a rewrite behind a finished chunk.
+    """
     planned = {chunk.blocks.relation: chunk.filenode for chunk in chunks}
-    now = {relation.name: relation.filenode for relation in read_relations(session, pipeline.table)}
-    if now != planned:
-        raise TableRewritten(pipeline.table)
+    now = {relation.name: relation for relation in read_relations(session, pipeline.table)}
+    for name, relation in now.items():
+        if planned.get(name, relation.filenode) != relation.filenode:
+            raise TableRewritten(name)
+    return [relation for name, relation in now.items() if name not in planned], not planned.keys() <= now.keys()
+
+
+def _is_there(session: Session, pipeline: Pipeline, generation: Generation, chunk: Chunk) -> bool:
+    """Return whether the relation of a chunk still exists, as planned; raise PlanOutdated when something is another."""
+    check_unchanged(session, pipeline, generation)
+    filenode = read_filenode(session, chunk.blocks.relation)
+    if filenode not in (None, chunk.filenode):
+        raise TableRewritten(chunk.blocks.relation)
+    return filenode is not None
+
+
+def _nothing(started_at: float) -> ChunkResult:
+    return ChunkResult(0, 0, 0, 0, 0, (), started_at, 0.0)

@@ -1,5 +1,6 @@
 """After the chunks: settings, the sweep, counts of both sides, and the report."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,16 +11,18 @@ from pg2es.core.backfill import Chunk
 from pg2es.core.config import Pipeline
 from pg2es.core.errors import DocumentsRejected, DriftFound
 from pg2es.core.reports import ReportKind
-from pg2es.services.backfill.chunks import SAMPLE, check_same_relations
+from pg2es.services.backfill.chunks import SAMPLE, ChunkResult, copy_added
 from pg2es.services.backfill.preparation import Prepared
 from pg2es.services.backfill.sweep import sweep
 from pg2es.services.clients import Clients
 from pg2es.services.drift import check_read_back, compare_digests
-from pg2es.services.generations import Generation, check_unchanged, finish_build, read_generation
+from pg2es.services.generations import Generation, finish_build, read_generation
 from pg2es.services.locks import locked_source
 from pg2es.services.reports import write_report
 from pg2es.services.stream import pass_barrier
 from pg2es.services.tables import read_tables
+
+log = logging.getLogger(__name__)
 
 _COUNT_ROUNDS = 2
 
@@ -69,37 +72,38 @@ class Summary:
         )
 
 
-def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk]) -> tuple[Generation, int]:
-    """Put settings back and sweep what PostgreSQL lacks; return the filled generation and how many were swept.
+@dataclass(frozen=True)
+class Settled:
+    """The filled generation, what was copied of partitions that came since the plan, and how many were swept."""
 
-    An index that was not empty may hold documents whose rows went away while nobody listened: a backfill never deletes,
-    so it ends with a sweep (refresh protocol, rule 10). Raises DriftFound when Elasticsearch stores other documents
-    than it was sent.
+    generation: Generation
+    added: list[ChunkResult]
+    swept: int
+
+
+def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk]) -> Settled:
+    """Copy what came since the plan, put settings back, and sweep what PostgreSQL lacks.
+
+    An index that was not empty may hold documents whose rows went away while nobody listened, and so does one that was
+    filled from a partition that is gone: a backfill never deletes, so it ends with a sweep (refresh protocol, rule 10).
+    Raises TableRewritten or SchemaChanged when what was planned is outdated, DriftFound when Elasticsearch stores other
+    documents than it was sent.
     """
     generation = read_generation(clients.elasticsearch, prepared.index)
+    added, gone = copy_added(clients, pipeline, generation.index, chunks)
     finish_build(clients.elasticsearch, generation)
-    with clients.session_of(pipeline) as session:
-        check_same_relations(session, pipeline, chunks)
-        check_unchanged(session, pipeline, generation)
-    swept = 0 if prepared.was_empty else sweep(clients, pipeline, generation)
+    swept = sweep(clients, pipeline, generation) if gone or not prepared.was_empty else 0
     check_read_back(clients.elasticsearch, generation.index)
-    return _remember_filled(clients, pipeline, prepared), swept
-
-
-def _remember_filled(clients: Clients, pipeline: Pipeline, prepared: Prepared) -> Generation:
-    """Remember that the generation is filled, and its gap closed unless that is a later one."""
-    with locked_source(clients, clients.project.source_of(pipeline)):
-        generation = read_generation(clients.elasticsearch, prepared.index)
-        gap = generation.meta.gap
-        left = gap if gap and gap.isoformat() != prepared.gap else None
-        return generation.remember(clients.elasticsearch, filled=True, gap=left)
+    return Settled(_note_filled(clients, pipeline, prepared), added, swept)
 
 
 def finish(
     clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: list[Chunk], results: list[dict[str, Any]]
 ) -> Summary:
     """Settle the generation, count both sides behind a barrier, report, and return what the whole backfill did."""
-    generation, swept = settle(clients, pipeline, prepared, chunks)
+    settled = settle(clients, pipeline, prepared, chunks)
+    generation = settled.generation
+    results = [*results, *(result.to_json() for result in settled.added)]
     with clients.session_of(pipeline) as session:
         counts = _count_both(clients, session, pipeline, generation)
     names = ("rows", "bytes", "written", "conflicts", "rejected")
@@ -107,9 +111,9 @@ def finish(
     summary = Summary(
         pipeline=pipeline.name,
         index=generation.index,
-        chunks=len(chunks),
+        chunks=len(results),
         samples=tuple(sample for result in results for sample in result["samples"])[:SAMPLE],
-        swept=swept,
+        swept=settled.swept,
         counts=counts,
         seconds=round(_wall_seconds(results), 3),
         **total,
@@ -135,6 +139,21 @@ def check_rejected(pipeline: str, rejected: int, samples: Sequence[str]) -> None
             f"{rejected:,} documents of pipeline {pipeline} were rejected; all others are there. Correct the rows, the "
             f"mapping or the document SQL, then run it again. First: {samples[0]}"
         )
+
+
+def _note_filled(clients: Clients, pipeline: Pipeline, prepared: Prepared) -> Generation:
+    """Write down that a generation is filled, and its gap closed, unless it is a later one than was open then.
+
+    Under the lock, because whoever finds a gap writes it down there.
+    """
+    with locked_source(clients, clients.project.source_of(pipeline)):
+        generation = read_generation(clients.elasticsearch, prepared.index)
+        gap = generation.meta.gap
+        if gap and gap.isoformat() != prepared.gap:
+            log.warning("%s misses changes since %s, while it was filled: run the backfill again", prepared.index, gap)
+        else:
+            gap = None
+        return generation.remember(clients.elasticsearch, filled=True, gap=gap)
 
 
 def _count_both(clients: Clients, session: Session, pipeline: Pipeline, generation: Generation) -> Counts:

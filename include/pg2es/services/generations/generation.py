@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -12,6 +13,8 @@ from pg2es.core.config import Pipeline
 from pg2es.core.errors import ElasticsearchUnavailable, GenerationError
 from pg2es.core.generations import Meta, Recipe, generation_name, index_body
 from pg2es.core.sql import all_columns, catalog
+from pg2es.services.clients import Clients
+from pg2es.services.locks import locked_source
 from pg2es.services.tables import PipelineTables, read_tables
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,13 @@ class Generation:
         return pipeline.model_copy(
             update={name: getattr(recipe, name) for name in ("table", "key", "document", "mapping", "related")}
         )
+
+    def note_gap(self, client: Elasticsearch, **changes: Any) -> "Generation":
+        """Write down that changes may be missing from now on, whatever was found before, and return the generation.
+
+        The time tells this gap from an earlier one: a backfill closes only the one that was open when it began.
+        """
+        return self.remember(client, gap=datetime.now(UTC), verified=False, **changes)
 
     def remember(self, client: Elasticsearch, **changes: Any) -> "Generation":
         """Write changes of `_meta` and return the generation with them.
@@ -115,6 +125,20 @@ def new_meta(session: Session, pipeline: Pipeline, recipe: Recipe) -> Meta:
         system_identifier=identity.system_identifier,
         timeline=identity.timeline,
     )
+
+
+def note_verified(clients: Clients, compared: Generation) -> None:
+    """Write down that a generation was found equal to PostgreSQL, as it was when that comparison began.
+
+    Raises GenerationError when it has a gap since.
+    """
+    with locked_source(clients, clients.project.source(compared.meta.source)):
+        generation = read_generation(clients.elasticsearch, compared.index)
+        if generation.meta.gap != compared.meta.gap:
+            raise GenerationError(
+                f"{compared.index} misses changes since {generation.meta.gap}, while it was compared. Run this again."
+            )
+        generation.remember(clients.elasticsearch, verified=True)
 
 
 def begin_build(client: Elasticsearch, generation: Generation) -> bool:

@@ -10,7 +10,6 @@ the same gap and no backfill would close it: it is removed.
 """
 
 import logging
-from datetime import UTC, datetime
 
 from pg2es.core.config import Pipeline, Source
 from pg2es.services.clients import Clients
@@ -39,7 +38,7 @@ def stop_streams(clients: Clients, source: Source) -> None:
             live = live_generation(clients.elasticsearch, pipeline)
             for generation in list_generations(clients.elasticsearch, pipeline):
                 if live and generation.index == live.index:
-                    live.remember(clients.elasticsearch, gap=datetime.now(UTC))
+                    live.note_gap(clients.elasticsearch)
                 else:
                     log.warning("%s misses changes and is not live: it is removed", generation.index)
                     remove_generation(clients, generation.index)

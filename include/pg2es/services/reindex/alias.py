@@ -48,7 +48,7 @@ def retire(clients: Clients, pipeline: Pipeline) -> list[str]:
         due = [
             generation.index
             for generation in list_generations(clients.elasticsearch, pipeline)
-            if generation != live and generation.meta.keep_until and generation.meta.keep_until <= now
+            if generation.index != live.index and generation.meta.keep_until and generation.meta.keep_until <= now
         ]
         for index in due:
             remove_generation(clients, index)

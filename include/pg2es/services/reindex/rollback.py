@@ -7,7 +7,7 @@ from pg2es.core.errors import BarrierTimeout, GenerationError, PermanentError
 from pg2es.core.reports import ReportKind
 from pg2es.services.clients import Clients
 from pg2es.services.drift import compare_digests
-from pg2es.services.generations import Generation, list_generations, require_live_generation
+from pg2es.services.generations import Generation, list_generations, note_verified, require_live_generation
 from pg2es.services.reindex.alias import swap
 from pg2es.services.reports import write_report
 from pg2es.services.stream import pass_barrier
@@ -51,5 +51,5 @@ def check(clients: Clients, pipeline: Pipeline, generation: Generation) -> str:
         raise GenerationError(f"{refused}: {error}") from error
     if comparison.drifted:
         raise GenerationError(f"{refused}, because it differs from PostgreSQL: {comparison}.")
-    generation.remember(clients.elasticsearch, verified=True)
+    note_verified(clients, generation)
     return str(comparison)

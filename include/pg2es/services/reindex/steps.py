@@ -27,6 +27,7 @@ from pg2es.services.generations import (
     create_generation,
     list_generations,
     make_plan,
+    note_verified,
     read_generation,
     read_recipe,
     wait_until_green,
@@ -81,9 +82,14 @@ def start_stream(clients: Clients, pipeline: Pipeline, index: str) -> backfill.P
 
 
 def finish_build(clients: Clients, pipeline: Pipeline, prepared: backfill.Prepared, chunks: list[Chunk]) -> None:
-    """Put settings back, sweep if the index was not empty, and wait until every copy of it is there."""
-    generation, _ = backfill.settle(clients, pipeline, prepared, chunks)
-    wait_until_green(clients.elasticsearch, generation)
+    """Copy what came since the plan, put settings back, sweep, and wait until every copy of the index is there.
+
+    Raises DocumentsRejected when some of what came since was rejected.
+    """
+    settled = backfill.settle(clients, pipeline, prepared, chunks)
+    samples = [sample for result in settled.added for sample in result.samples]
+    backfill.check_rejected(pipeline.name, sum(result.rejected for result in settled.added), samples)
+    wait_until_green(clients.elasticsearch, settled.generation)
 
 
 def verify(clients: Clients, pipeline: Pipeline, index: str, verification: Verification) -> Comparison:
@@ -100,7 +106,7 @@ def verify(clients: Clients, pipeline: Pipeline, index: str, verification: Verif
             f"The new generation differs from PostgreSQL, so the alias stays where it is: {comparison}. "
             f"Clear the chunks to read them again, or run the reindex anew."
         )
-    generation.remember(clients.elasticsearch, verified=True)
+    note_verified(clients, generation)
     return comparison
 
 

@@ -5,7 +5,6 @@ anew, it goes on where it ended. What pg2es removes has none, so that another of
 """
 
 import logging
-from datetime import UTC, datetime
 
 from pg2es.adapters import kafka
 from pg2es.adapters.postgres import Session
@@ -70,7 +69,7 @@ def begin_sink(
     In this order: a run that is killed in between leaves positions that are missing, and the next one sees that.
     `gap`: the generation held documents already, so it lacks what changed before.
     """
-    changes = {"fence": take_fence(session)} | ({"gap": datetime.now(UTC)} if gap else {})
-    fenced = generation.remember(clients.elasticsearch, **changes)
+    remember = generation.note_gap if gap else generation.remember
+    fenced = remember(clients.elasticsearch, fence=take_fence(session))
     clients.connect.alter_offsets(sink_connector(generation.index), sink_start(ends))
     return fenced
