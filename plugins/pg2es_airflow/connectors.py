@@ -89,7 +89,11 @@ def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeli
 
 
 def _mend(servers: "Clients", source: "Source") -> str:
-    """Mend the connectors of a source; ConnectorError with all that cannot be mended."""
+    """Mend the connectors of a source; ConnectorError with all that cannot be mended.
+
+    Also when a server does not answer: the next run tries it again, and would wait for the retries of this one, which
+    holds up the connectors of all other sources.
+    """
     from pg2es.core.errors import ConnectorError
     from pg2es.core.recovery import Tries
     from pg2es.services.recovery import mend
@@ -102,10 +106,10 @@ def _mend(servers: "Clients", source: "Source") -> str:
     left = {name: values.to_json() for name, values in found.tries.items()}
     if left != kept:
         keep(_tries_of(source), left)
-    if found.deployed:
+    if found.deployed and not found.unanswered:
         found.notes += _name_orphans(servers, source)
     text = f"{source.name}: {found}"
-    if found.problems:
+    if found.problems or found.unanswered:
         write_run_note(text)
         raise ConnectorError(text)
     return text
@@ -127,7 +131,7 @@ def _name_orphans(servers: "Clients", source: "Source") -> list[str]:
 
 def _remove_orphans(servers: "Clients", source: "Source") -> list[str]:
     """Remove what killed runs and removed files left; what a reindex that runs now is making is none of it."""
-    from pg2es.services.recovery import find_leftovers, remove_leftovers, remove_orphans
+    from pg2es.services.recovery import remove_leftovers, remove_orphans
 
     removed: list[str] = []
     for pipeline in servers.project.pipelines_of(source):
@@ -135,9 +139,7 @@ def _remove_orphans(servers: "Clients", source: "Source") -> list[str]:
             log.info("reindex_%s runs: what belongs to the pipeline stays", pipeline.name)
             continue
         removed += remove_orphans(servers, pipeline).names
-    leftovers = find_leftovers(servers, source)
-    remove_leftovers(servers, source, leftovers)
-    return [*removed, *leftovers.names]
+    return [*removed, *remove_leftovers(servers, source).names]
 
 
 def _runs(dag_id: str) -> bool:

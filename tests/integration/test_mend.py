@@ -1,5 +1,6 @@
 """What the scheduled look at the connectors mends, what it leaves alone, and what it says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,16 +14,20 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __al
 )
 
 from pg2es.adapters import kafka
+from pg2es.adapters.connect import ConnectCluster
 from pg2es.cli.main import main
-from pg2es.core.errors import ConnectorError
+from pg2es.core.errors import ConnectorError, ConnectorExists, ConnectUnavailable
 from pg2es.core.monitoring import Kind
-from pg2es.core.recovery import Tries
+from pg2es.core.recovery import OwnerMark, Tries
 from pg2es.core.stream import Steering
-from pg2es.services import recovery
-from pg2es.services.recovery import find_leftovers, mend, remove_leftovers
+from pg2es.services import backfill, recovery
+from pg2es.services.locks import locked_source
+from pg2es.services.recovery import find_leftovers, mend, mending, remove_leftovers
 from pg2es.services.recovery.mending import Mended
 from pg2es.services.recovery.orphans import Leftovers
-from pg2es.services.stream import remove_connector, steer, steering
+from pg2es.services.stream import read_installation, remove_connector, steer, steering
+from pg2es.services.stream.connector import create_stopped, is_stopped
+from pg2es.services.stream.replication import ensure_publication
 from tests.integration.batch import run_backfill
 from tests.integration.streamed import Streamed
 from tests.support import Database, ProjectFolder
@@ -86,6 +91,18 @@ def test_another_configuration_is_changed_back_and_told(streamed: Streamed) -> N
     assert clients.connect.config(streamed.sink) == config
 
 
+def test_a_request_that_was_carried_out_and_not_answered(streamed: Streamed) -> None:
+    """The next worker that is asked says that there is such a connector."""
+    connect = streamed.clients.connect
+    config = connect.config(streamed.sink) or {}
+    with pytest.raises(ConnectorExists, match="already exists"):
+        connect.create(streamed.sink, config)
+    create_stopped(streamed.clients, streamed.sink, config)
+    assert is_stopped(streamed.clients, streamed.sink)
+    connect.resume(streamed.sink)
+    streamed.check_equal()
+
+
 def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed, capsys: pytest.CaptureFixture[str]) -> None:
     clients, source = streamed.clients, streamed.source
     with pytest.raises(SystemExit) as ended:
@@ -145,6 +162,42 @@ def test_a_sink_that_fails_again_and_again_is_given_up(streamed: Streamed) -> No
     assert look(streamed, healthy.tries, 3900).tries == {}
 
 
+def test_a_look_that_is_cut_off_leaves_nothing_stopped(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka Connect does not answer between stopping the sink and starting it again."""
+    clients, sink = streamed.clients, streamed.sink
+    clients.connect.update(sink, (clients.connect.config(sink) or {}) | {"batch.roots": "17"})
+
+    def answer_nothing(self: ConnectCluster, name: str, *_: object) -> None:
+        raise ConnectUnavailable(f"No Kafka Connect worker could answer for {name}")
+
+    before = {streamed.source.connector: Tries(2, 500)}
+    with monkeypatch.context() as patched:
+        patched.setattr(ConnectCluster, "update", answer_nothing)
+        found = look(streamed, before)  # what ran is started again
+        assert found.unanswered == f"No Kafka Connect worker could answer for {sink}"
+        assert {name: tries.count for name, tries in found.tries.items() if tries.count} == {
+            streamed.source.connector: 2
+        }
+        streamed.wait_until(lambda: (status := streamed.status(sink)) is not None and status.running)
+        patched.setattr(ConnectCluster, "resume", answer_nothing)
+        found = look(streamed, found.tries)
+        assert found.tries[sink].cut_off
+        assert is_stopped(streamed.clients, sink)
+    found = look(streamed, found.tries)
+    assert (found.unanswered, found.notes, found.problems) == (None, [], [])
+    assert found.done == [f"Changed {sink}: batch.roots: 17 → 2000"]
+    assert not found.tries.get(sink)
+    streamed.check_equal()
+
+
+def test_who_changes_the_source_is_not_waited_for(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "LOCK_TIMEOUT_S", 0.1)
+    with ThreadPoolExecutor() as pool, locked_source(streamed.clients, streamed.source):
+        found = pool.submit(look, streamed, {"x": Tries(1, 1)}).result()
+    assert f"changing source {streamed.source.name}" in (found.unanswered or "")
+    assert found.tries == {"x": Tries(1, 1)}
+
+
 def test_a_topic_that_has_grown(streamed: Streamed) -> None:
     clients, topic = streamed.clients, streamed.source.topic_of("public.parts")
     for future in clients.kafka.create_partitions([NewPartitions(topic, 4)]).values():
@@ -160,12 +213,16 @@ def test_a_topic_that_has_grown(streamed: Streamed) -> None:
 
 
 def test_a_table_that_fell_out_of_the_publication(streamed: Streamed) -> None:
+    """A backfill that has begun before closes no gap that comes while it runs."""
+    begun = backfill.prepare(streamed.clients, streamed.pipeline)
+    chunks = backfill.plan(streamed.clients, streamed.pipeline, 1)
     streamed.database.execute(
         "CREATE TABLE public.other (id bigint PRIMARY KEY)",
         f"ALTER PUBLICATION {streamed.source.publication} SET TABLE public.other",
         "UPDATE public.parts SET number = 'unpublished'",
     )
     assert look(streamed).problems == []
+    backfill.settle(streamed.clients, streamed.pipeline, begun, chunks)
     assert Kind.GAP in streamed.breaches()
     run_backfill(streamed.clients, streamed.pipeline)
     streamed.check_equal()
@@ -192,21 +249,38 @@ def test_what_has_to_hold_across_both_connectors(streamed: Streamed) -> None:
 
 
 def test_leftover_slots_and_publications(streamed: Streamed) -> None:
-    clients, source, old = streamed.clients, streamed.source, f"pg2es_{streamed.source.name}_old"
+    """Only what this installation made goes; another's on the same database, and what is read, stays."""
+    clients, source, prefix = streamed.clients, streamed.source, f"pg2es_{streamed.source.name}"
+    with clients.session(source) as session:
+        for name, installation in (
+            ("old", read_installation(clients)),
+            ("used", read_installation(clients)),
+            ("other", "of other workers"),
+        ):
+            slot = source.slot if name == "used" else f"{prefix}_{name}"
+            mark = OwnerMark(installation, slot)
+            ensure_publication(session, f"{prefix}_{name}", None, ["public.parts"], mark)
     streamed.database.execute(
-        f"SELECT pg_create_logical_replication_slot('{old}', 'pgoutput')",
-        f"SELECT pg_create_logical_replication_slot('x{old}', 'pgoutput')",
-        f"CREATE PUBLICATION {old} FOR TABLE public.parts",
-        f"CREATE PUBLICATION x{old} FOR TABLE public.parts",
+        f"CREATE PUBLICATION {prefix}_unmarked FOR TABLE public.parts",
+        f"CREATE PUBLICATION {prefix}_told FOR TABLE public.parts",
+        f"COMMENT ON PUBLICATION {prefix}_told IS 'Somebody else''s.'",
+        *(
+            f"SELECT pg_create_logical_replication_slot('{prefix}_{name}', 'pgoutput')"
+            for name in ("old", "other", "unmarked")
+        ),
     )
     found = find_leftovers(clients, source)
-    assert found == Leftovers((old,), (old,))
+    assert found == Leftovers((f"{prefix}_old",), (f"{prefix}_old",))
     assert look(streamed).problems == []
     assert find_leftovers(clients, source) == found  # nothing goes unasked
-    remove_leftovers(clients, source, found)
+    assert remove_leftovers(clients, source) == found
     assert find_leftovers(clients, source).names == ()
-    assert sorted(name for name, _ in streamed.slots()) == [source.slot, f"x{old}"]
-    streamed.database.execute(f"SELECT pg_drop_replication_slot('x{old}')")
+    assert {name for name, _ in streamed.slots()} == {source.slot, f"{prefix}_other", f"{prefix}_unmarked"}
+    left = {name for (name,) in streamed.database.fetch("SELECT pubname FROM pg_publication")}
+    assert left == {source.publication, *(f"{prefix}_{name}" for name in ("used", "other", "unmarked", "told"))}
+    streamed.database.execute(
+        f"SELECT pg_drop_replication_slot('{prefix}_other'), pg_drop_replication_slot('{prefix}_unmarked')"
+    )
     streamed.check_equal()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable, Pg2esError
+from pg2es.core.errors import AccessDenied, ConnectorError, ConnectorExists, ConnectUnavailable, Pg2esError
 from pg2es.core.monitoring import ConnectorPart, ConnectorStatus
 
 TIMEOUT_S = 90  # a worker answers 409 by itself while it rebalances; validating a config connects to the database
@@ -17,6 +17,9 @@ _LONGEST_LINE = 500  # Debezium writes whole offsets into its messages
 
 _ASK_ANOTHER = frozenset({409, 500, 503})
 """What a worker answers that rebalances, starts, or whose leader is gone."""
+
+_EXISTS = "already exists"
+"""What tells a 409 that stays from that of a rebalance: the one answer has no other code."""
 
 _LOGIN = (AccessDenied, "Kafka Connect refuses the login for {what}. Check connect.user and connect.password.")
 _BY_STATUS: dict[int, tuple[type[Pg2esError], str]] = {401: _LOGIN, 403: _LOGIN}
@@ -93,7 +96,7 @@ class ConnectCluster:
             raise ConnectorError(f"Kafka Connect refuses the configuration of {name}: {'; '.join(wrong)}")
 
     def create(self, name: str, config: dict[str, str], *, initial_state: str = "RUNNING") -> None:
-        """Create a connector in the given state."""
+        """Create a connector in the given state; ConnectorExists when there is one of this name."""
         self._call("POST", "/connectors", json={"name": name, "config": config, "initial_state": initial_state})
 
     def update(self, name: str, config: dict[str, str]) -> None:
@@ -149,6 +152,8 @@ class ConnectCluster:
             except httpx.TransportError as error:
                 problems.append(f"{url}: {error or type(error).__name__}")
                 continue
+            if response.status_code == 409 and _EXISTS in _message(response):
+                raise ConnectorExists(f"Kafka Connect answers to {method} {path}: {_message(response)}")
             if response.status_code in _ASK_ANOTHER:
                 problems.append(f"{url}: {_message(response)}")
                 continue

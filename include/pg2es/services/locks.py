@@ -24,14 +24,17 @@ _held: ContextVar[frozenset[tuple[str, str]]] = ContextVar("_held", default=froz
 
 
 @contextmanager
-def locked_source(clients: Clients, source: Source) -> Iterator[None]:
-    """Hold the right to change what belongs to a source; SourceBusy names who has it when it is not to be had."""
+def locked_source(clients: Clients, source: Source, timeout_s: float | None = None) -> Iterator[None]:
+    """Hold the right to change what belongs to a source.
+
+    SourceBusy names who has it when it is not to be had in time, by default `LOCK_TIMEOUT_S`.
+    """
     mine = (str(clients.postgres(source)), source.name)
     if mine in _held.get():
         yield
         return
     with clients.session(source) as session:
-        _lock(session, source)
+        _lock(session, source, LOCK_TIMEOUT_S if timeout_s is None else timeout_s)
         before = _held.set(_held.get() | {mine})
         try:
             yield
@@ -39,11 +42,11 @@ def locked_source(clients: Clients, source: Source) -> Iterator[None]:
             _held.reset(before)
 
 
-def _lock(session: Session, source: Source) -> None:
+def _lock(session: Session, source: Source, timeout_s: float) -> None:
     with translate_errors(f"Source {source.name}"):
-        fetch_one(session, protocol.LOCK_TIMEOUT, f"{LOCK_TIMEOUT_S * 1000:.0f}ms")
+        fetch_one(session, protocol.LOCK_TIMEOUT, f"{timeout_s * 1000:.0f}ms")
         try:
             fetch_one(session, protocol.SOURCE_LOCK, source.name)
         except psycopg.errors.LockNotAvailable as error:
             holder = session.execute(protocol.SOURCE_LOCK_HOLDER, [source.name]).fetchone()
-            raise SourceBusy(source.name, LOCK_TIMEOUT_S, holder) from error
+            raise SourceBusy(source.name, timeout_s, holder) from error

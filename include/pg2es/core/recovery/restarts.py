@@ -28,16 +28,20 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Tries:
-    """How often a connector was restarted, the last time at a Unix time; since when it runs, None while it does not."""
+    """How often a connector was restarted, the last time at a Unix time; since when it runs, None while it does not.
+
+    `cut_off`: a look was about to change it and got no answer, so that it may be stopped, which nobody has asked for.
+    """
 
     count: int = 0
     last_at: float = 0
     running_since: float | None = None
+    cut_off: bool = False
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Tries":
         """Return tries that were kept as JSON."""
-        return cls(values["count"], values["last_at"], values["running_since"])
+        return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
         """Return the tries as what is kept."""

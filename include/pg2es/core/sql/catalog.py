@@ -103,17 +103,17 @@ FROM pg_replication_slots s WHERE slot_name = $1"""
 RETAINED = "SELECT pg_current_wal_lsn() - restart_lsn FROM pg_replication_slots WHERE slot_name = $1"
 """Bytes of WAL that PostgreSQL keeps for slot `$1`; NULL when it has lost its WAL, no row when there is none."""
 
-LEFTOVER_SLOTS = """\
-SELECT slot_name::text FROM pg_replication_slots
-WHERE database = current_database() AND NOT active AND starts_with(slot_name, 'pg2es_')
-  AND slot_name <> ALL ($1::text[])
+COMMENTED_PUBLICATIONS = """\
+SELECT pubname::text, obj_description(oid, 'pg_publication') FROM pg_publication
+WHERE obj_description(oid, 'pg_publication') IS NOT NULL AND pubname <> ALL ($1::text[])
 ORDER BY 1"""
-"""Slots of pg2es in this database that nobody reads and that are not among `$1`."""
+"""`(name, comment)` of the publications in this database that have a comment and are not among `$1`."""
 
-LEFTOVER_PUBLICATIONS = """\
-SELECT pubname::text FROM pg_publication WHERE starts_with(pubname, 'pg2es_') AND pubname <> ALL ($1::text[])
+SLOTS = """\
+SELECT slot_name::text, active FROM pg_replication_slots
+WHERE database = current_database() AND slot_name = ANY ($1::text[])
 ORDER BY 1"""
-"""Publications of pg2es in this database that are not among `$1`."""
+"""`(name, is it read)` of the slots among `$1` that this database has."""
 
 _CREATED = "SELECT lsn - '0/0'::pg_lsn FROM pg_create_logical_replication_slot"
 CREATE_SLOT_17 = f"{_CREATED}($1, 'pgoutput', false, false, true)"

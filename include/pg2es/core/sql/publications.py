@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pg2es.core.sql.identifiers import quote, quote_table
+from pg2es.core.sql.identifiers import literal, quote, quote_table
 
 
 def publishes_generated(server_version: int) -> bool:
@@ -16,6 +16,11 @@ def publishes_generated(server_version: int) -> bool:
 def create_publication(name: str, tables: Iterable[str], server_version: int) -> str:
     """Makes a publication of all operations on these tables; changes of partitions come as those of their root."""
     return f"CREATE PUBLICATION {quote(name)} FOR TABLE {_list(tables)} WITH ({_options(server_version)})"
+
+
+def comment_publication(name: str, comment: str) -> str:
+    """Gives a publication a comment."""
+    return f"COMMENT ON PUBLICATION {quote(name)} IS {literal(comment)}"
 
 
 def add_tables(name: str, tables: Iterable[str]) -> str:

@@ -6,11 +6,11 @@ slot first of all, is reported and hides nothing else.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pg2es.core.config import Pipeline, Source
-from pg2es.core.errors import PermanentError
+from pg2es.core.errors import PermanentError, TransientError
 from pg2es.core.generations import sink_connector
 from pg2es.core.recovery import Step, Tries, decide, note_running
 from pg2es.core.stream import describe_changes
@@ -24,47 +24,68 @@ log = logging.getLogger(__name__)
 
 TRACE_LINES = 5
 
+LOCK_TIMEOUT_S = 30
+"""The next look comes soon, and whoever changes the source meanwhile leaves it as it should be."""
+
 
 @dataclass
 class Mended:
-    """What was done, what is worth knowing, and what is wrong; the tries are for the next look."""
+    """What was done, what is worth knowing, and what is wrong; the tries are for the next look.
+
+    `unanswered`: why the look ended early, a server that does not answer or another job that changes the source.
+    """
 
     deployed: bool = True
     done: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     tries: dict[str, Tries] = field(default_factory=dict)
+    unanswered: str | None = None
 
     def __str__(self) -> str:
-        return "\n".join([*self.problems, *self.done, *self.notes]) or "Nothing to do."
+        unanswered = [self.unanswered] if self.unanswered else []
+        return "\n".join([*unanswered, *self.problems, *self.done, *self.notes]) or "Nothing to do."
 
 
 def mend(clients: Clients, source: Source, tries: dict[str, Tries], now: float) -> Mended:
     """Mend the connectors of a source. `tries`: of connectors that were restarted before, as the last look left them.
 
-    Raises TransientError when a server does not answer: nothing can be reported then.
+    A server that does not answer ends the look; what was done until then is returned, and the tries with it.
     """
+    mended = Mended()
+    try:
+        _look(clients, source, tries, now, mended)
+    except TransientError as error:
+        mended.unanswered = str(error)
+        mended.tries = tries | mended.tries
+    return mended
+
+
+def _look(clients: Clients, source: Source, tries: dict[str, Tries], now: float, mended: Mended) -> None:
     if not is_streamed(clients, source):
-        return Mended(deployed=False, notes=["It is not deployed; the first backfill of a pipeline does that."])
-    with locked_source(clients, source):
+        mended.deployed = False
+        mended.notes.append("It is not deployed; the first backfill of a pipeline does that.")
+        return
+    with locked_source(clients, source, LOCK_TIMEOUT_S):
         if not is_streamed(clients, source):
-            return Mended(deployed=False, notes=["It was removed."])
-        look = _Look(clients, tries, now)
-        look.mend(source.connector, lambda: ensure_source(clients, source, mend=True))
+            mended.deployed = False
+            mended.notes.append("It was removed.")
+            return
+        look = _Look(clients, tries, now, mended)
+        look.mend(source.connector, lambda mend: ensure_source(clients, source, mend=mend))
         fed = [look.mend_sinks(pipeline) for pipeline in clients.project.pipelines_of(source)]
-        look.mended.notes += check_stream(clients, source, [generation for generation in fed if generation])
-        return look.mended
+        mended.notes += check_stream(clients, source, [generation for generation in fed if generation])
 
 
 class _Look:
     """One look at the connectors."""
 
-    def __init__(self, clients: Clients, tries: dict[str, Tries], now: float) -> None:
+    def __init__(self, clients: Clients, tries: dict[str, Tries], now: float, mended: Mended) -> None:
         self._clients = clients
         self._tries = tries
         self._now = now
         self._before = clients.connect.list_statuses()
-        self.mended = Mended()
+        self.mended = mended
 
     def mend_sinks(self, pipeline: Pipeline) -> Generation | None:
         """Mend the sinks of a pipeline and return its live generation; one without a fence is its backfill's."""
@@ -75,23 +96,29 @@ class _Look:
             self.mended.problems.append(str(error))
             return None
         if live and live.meta.fence:
-            self.mend(sink_connector(live.index), lambda: ensure_sink(self._clients, pipeline, live, mend=True))
+            self.mend(sink_connector(live.index), lambda mend: ensure_sink(self._clients, pipeline, live, mend=mend))
         for kept in all_kept:
             self.mend(
                 sink_connector(kept.index),
-                lambda kept=kept: ensure_sink(self._clients, pipeline, kept, mend=True),  # type: ignore[misc]
+                lambda mend, kept=kept: ensure_sink(self._clients, pipeline, kept, mend=mend),  # type: ignore[misc]
                 needed=False,
             )
         return live
 
-    def mend(self, name: str, ensure: Callable[[], object], *, needed: bool = True) -> None:
+    def mend(self, name: str, ensure: Callable[[bool], object], *, needed: bool = True) -> None:
         """Mend one connector; that one that is not `needed` cannot be mended harms nobody."""
         found = self._before.get(name)
-        if found and found[0].state in ("PAUSED", "STOPPED"):
+        tries = self._tries.get(name, Tries())
+        asleep = found is not None and found[0].state in ("PAUSED", "STOPPED")
+        if found and asleep and not tries.cut_off:
             self.mended.notes.append(f"{name} is {found[0].state} on purpose, so it stays.")
             return
         try:
-            ensure()
+            # One that the last look left stopped is started, as by somebody who deploys it.
+            ensure(not (asleep and tries.cut_off))
+        except TransientError:
+            self._keep(name, replace(tries, cut_off=self._may_be_stopped(name)))
+            raise
         except PermanentError as error:
             (self.mended.problems if needed else self.mended.notes).append(str(error))
             self._keep(name, self._tries.get(name))
@@ -103,7 +130,15 @@ class _Look:
         elif status and status.running and name in self._tries:
             self._keep(name, note_running(self._tries[name], self._now))
         else:
-            self._keep(name, self._tries.get(name))
+            self._keep(name, replace(tries, cut_off=False))
+
+    def _may_be_stopped(self, name: str) -> bool:
+        """Return whether a connector may have been left stopped."""
+        try:
+            status = self._clients.connect.status(name)
+        except TransientError:
+            return True
+        return status is not None and status.state == "STOPPED"
 
     def _report_what_changed(self, name: str) -> None:
         if name not in self._before:
@@ -130,5 +165,5 @@ class _Look:
             )
 
     def _keep(self, name: str, tries: Tries | None) -> None:
-        if tries and tries.count:
+        if tries and (tries.count or tries.cut_off):
             self.mended.tries[name] = tries

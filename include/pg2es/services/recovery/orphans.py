@@ -4,14 +4,15 @@ import logging
 from dataclasses import dataclass
 
 from pg2es.adapters.elasticsearch import indices
-from pg2es.adapters.postgres import translate_errors
+from pg2es.adapters.postgres import Session, translate_errors
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.generations import is_scratch_of, is_sink_of, sink_connector
+from pg2es.core.recovery import OwnerMark
 from pg2es.core.sql import catalog
 from pg2es.services.clients import Clients
 from pg2es.services.generations import list_generations
 from pg2es.services.locks import locked_source
-from pg2es.services.stream import drop_publication, remove_connector, remove_generation
+from pg2es.services.stream import drop_publication, read_installation, remove_connector, remove_generation
 
 log = logging.getLogger(__name__)
 
@@ -61,25 +62,48 @@ class Leftovers:
 
 
 def find_leftovers(clients: Clients, source: Source) -> Leftovers:
-    """Return what nobody reads and no source file names; nothing while a source file cannot be read."""
+    """Return what this installation made, no source file names, and no connector uses.
+
+    What bears no mark of ours may be another installation's, whatever its name is. Nothing while a source file cannot
+    be read: it may name any of them.
+    """
+    with clients.session(source) as session:
+        return _find_leftovers(clients, session, source)
+
+
+def remove_leftovers(clients: Clients, source: Source) -> Leftovers:
+    """Remove and return them."""
+    with locked_source(clients, source), clients.session(source) as session:
+        leftovers = _find_leftovers(clients, session, source)
+        with translate_errors(f"Source {source.name}"):
+            for name in leftovers.slots:
+                log.info("Removing slot %s", name)
+                session.execute(catalog.DROP_SLOT, [name])
+            for name in leftovers.publications:
+                log.info("Removing publication %s", name)
+                drop_publication(session, name)
+        return leftovers
+
+
+def _find_leftovers(clients: Clients, session: Session, source: Source) -> Leftovers:
     if clients.project.sources_aside:
         return Leftovers((), ())
-    sources = clients.project.sources.values()
-    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
-        slots = session.execute(catalog.LEFTOVER_SLOTS, [[one.slot for one in sources]]).fetchall()
-        publications = session.execute(catalog.LEFTOVER_PUBLICATIONS, [[one.publication for one in sources]]).fetchall()
-    return Leftovers(tuple(name for (name,) in slots), tuple(name for (name,) in publications))
-
-
-def remove_leftovers(clients: Clients, source: Source, leftovers: Leftovers) -> None:
-    """Remove them; a slot that somebody reads meanwhile stays."""
-    with clients.session(source) as session, translate_errors(f"Source {source.name}"):
-        for name in leftovers.slots:
-            log.info("Removing slot %s", name)
-            session.execute(catalog.DROP_SLOT, [name])
-        for name in leftovers.publications:
-            log.info("Removing publication %s", name)
-            drop_publication(session, name)
+    installation, named = read_installation(clients), clients.project.sources.values()
+    configs = [config for _, config in clients.connect.list_statuses().values()]
+    used = {config.get("slot.name") for config in configs} | {one.slot for one in named}
+    with translate_errors(f"Source {source.name}"):
+        commented = session.execute(catalog.COMMENTED_PUBLICATIONS, [[one.publication for one in named]]).fetchall()
+        marks = {name: OwnerMark.from_comment(comment) for name, comment in commented}
+        ours = {
+            name: mark.slot
+            for name, mark in marks.items()
+            if mark and mark.installation == installation and mark.slot not in used
+        }
+        slots: dict[str, bool] = dict(session.execute(catalog.SLOTS, [list(ours.values())]).fetchall())
+    return Leftovers(
+        tuple(name for name, active in slots.items() if not active),
+        tuple(name for name, slot in ours.items() if not slots.get(slot)),
+    )
 
 
 def remove_orphans(clients: Clients, pipeline: Pipeline) -> Orphans:

@@ -20,6 +20,7 @@ from pg2es.services.stream.replication import (
     Publication,
     describe_partial,
     drop_publication,
+    read_installation,
     read_publication,
     unpublished,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "is_streamed",
     "kept_generations",
     "pass_barrier",
+    "read_installation",
     "read_publication",
     "remove_connector",
     "remove_generation",

@@ -1,8 +1,9 @@
 """One connector of Kafka Connect, whichever: made, changed, started, stopped and removed; each step is waited for."""
 
 import logging
+from contextlib import suppress
 
-from pg2es.core.errors import ConnectorError, ConnectUnavailable
+from pg2es.core.errors import ConnectorError, ConnectorExists, ConnectUnavailable, Pg2esError, TransientError
 from pg2es.core.stream import Config, describe_changes
 from pg2es.services.clients import Clients
 from pg2es.services.waiting import wait_for
@@ -15,7 +16,11 @@ RUNNING_TIMEOUT_S = 120
 def create_stopped(clients: Clients, name: str, config: Config) -> None:
     """Make a connector that has not begun, so that its positions can be seen and set."""
     clients.connect.validate(name, config)
-    clients.connect.create(name, config, initial_state="STOPPED")
+    try:
+        clients.connect.create(name, config, initial_state="STOPPED")
+    except ConnectorExists:  # a request of ours was not answered, but carried out
+        clients.connect.stop(name)
+        clients.connect.update(name, config)
     wait_for_state(clients, name, "STOPPED")
 
 
@@ -41,9 +46,7 @@ def start_connector(clients: Clients, name: str, config: Config, *, mend: bool, 
     if changes := describe_changes(clients.connect.config(name) or {}, config):
         clients.connect.validate(name, config)
         log.info("Changing connector %s:\n%s", name, "\n".join(changes))
-        # Tasks of the old configuration end first: nothing that follows may count on what they still send.
-        stop_connector(clients, name)
-        clients.connect.update(name, config)
+        _change(clients, name, config, begins=begins)
     status = clients.connect.status(name)
     if changes or begins or (not mend and status and status.state in ("STOPPED", "PAUSED")):
         clients.connect.resume(name)
@@ -52,6 +55,22 @@ def start_connector(clients: Clients, name: str, config: Config, *, mend: bool, 
             return
         clients.connect.restart(name)
     wait_until_running(clients, name)
+
+
+def _change(clients: Clients, name: str, config: Config, *, begins: bool) -> None:
+    """Give a connector another configuration, after the tasks of the old one have ended.
+
+    Nothing that follows may count on what they still send. One that ran is not left stopped when that fails: it would
+    be taken for somebody's wish.
+    """
+    try:
+        stop_connector(clients, name)
+        clients.connect.update(name, config)
+    except Pg2esError:
+        if not begins:
+            with suppress(TransientError):
+                clients.connect.resume(name)
+        raise
 
 
 def stop_connector(clients: Clients, name: str) -> None:

@@ -39,7 +39,8 @@ def deploy(clients: Clients, source: Source, pipelines: list[Pipeline] | None = 
 def kept_generations(clients: Clients, pipeline: Pipeline, live: Generation | None) -> list[Generation]:
     """Return the generations that are kept for a rollback."""
     found = list_generations(clients.elasticsearch, pipeline)
-    return [generation for generation in found if generation.meta.keep_until and generation != live]
+    serving = live.index if live else None
+    return [generation for generation in found if generation.meta.keep_until and generation.index != serving]
 
 
 def remove_source(clients: Clients, source: Source) -> list[str]:

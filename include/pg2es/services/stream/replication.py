@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from pg2es.adapters import kafka
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
 from pg2es.core.config import Source
 from pg2es.core.errors import CatalogError, ConnectorError, SlotLost
+from pg2es.core.recovery import OwnerMark, installation_id
 from pg2es.core.sql import catalog, publications, remedies
+from pg2es.services.clients import Clients
 from pg2es.services.stream.fence import describe_holders
 from pg2es.services.stream.writability import find_write_problems
 from pg2es.services.waiting import wait_for
@@ -69,8 +72,10 @@ def check_publishable(session: Session, name: str, found: Publication | None, ta
         raise CatalogError(" ".join(problems))
 
 
-def ensure_publication(session: Session, name: str, found: Publication | None, tables: list[str]) -> None:
-    """Create the publication or add the tables that it lacks; one more table in it does no harm and stays.
+def ensure_publication(
+    session: Session, name: str, found: Publication | None, tables: list[str], mark: OwnerMark
+) -> None:
+    """Create the publication, marked as ours, or add the tables that it lacks; one more in it does no harm and stays.
 
     `found` is the publication as it is; the tables are publishable (`check_publishable`).
     """
@@ -78,12 +83,19 @@ def ensure_publication(session: Session, name: str, found: Publication | None, t
     missing = unpublished(found, tables)
     with translate_errors(f"Publication {name}"):
         if found is None:
-            session.execute(publications.create_publication(name, tables, version))
+            with session.transaction():
+                session.execute(publications.create_publication(name, tables, version))
+                session.execute(publications.comment_publication(name, mark.to_comment()))
             return
         if not found.complete:
             session.execute(publications.publish_everything(name, version))
         if missing:
             session.execute(publications.add_tables(name, missing))
+
+
+def read_installation(clients: Clients) -> str:
+    """Return what tells this installation from others that use the same database."""
+    return installation_id(kafka.read_cluster_id(clients.kafka), clients.connect.urls)
 
 
 def describe_partial(publication: str, table: str) -> str:

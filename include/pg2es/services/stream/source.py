@@ -8,11 +8,11 @@ Order matters: Debezium needs the publication at the slot's position, and its co
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import CatalogError, ConnectorError
+from pg2es.core.recovery import OwnerMark
 from pg2es.core.stream import Config, captured_tables, masked, source_config, with_all_captured
 from pg2es.services.clients import Clients
 from pg2es.services.generations import list_generations, live_generation
@@ -26,6 +26,7 @@ from pg2es.services.stream.replication import (
     drop_slot,
     ensure_publication,
     ensure_slot,
+    read_installation,
     read_publication,
     unpublished,
 )
@@ -173,9 +174,12 @@ def _publish(clients: Clients, session: Session, source: Source, wanted: _Wanted
     """
     missing = unpublished(wanted.published, wanted.tables)
     for pipeline in clients.project.pipelines_of(source) if missing else []:
-        live = live_generation(clients.elasticsearch, pipeline)
-        if live and live.meta.fence and {*missing} & {*live.made_from(pipeline).tables}:
-            log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, live.index)
-            live.remember(clients.elasticsearch, gap=datetime.now(UTC))
-    ensure_publication(session, source.publication, wanted.published, wanted.tables)
+        for generation in list_generations(clients.elasticsearch, pipeline):
+            if generation.meta.fence and {*missing} & {*generation.made_from(pipeline).tables}:
+                log.warning(
+                    "Publication %s lacks tables of %s, which misses changes", source.publication, generation.index
+                )
+                generation.note_gap(clients.elasticsearch)
+    mark = OwnerMark(read_installation(clients), source.slot)
+    ensure_publication(session, source.publication, wanted.published, wanted.tables, mark)
     ensure_topics(clients, source, wanted.tables)
