@@ -29,7 +29,7 @@ from pg2es.core.errors import AccessDenied, KafkaRefused, KafkaUnavailable, Pg2e
 
 TIMEOUT_S = 30
 
-LEADER_S = 5
+LEADER_S = 30
 """How long a partition may be without a leader."""
 
 Partition = tuple[str, int]
