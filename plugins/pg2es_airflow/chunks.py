@@ -8,7 +8,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Context, Param, XComArg, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from pg2es.core.config import Pipeline
+from pg2es.core.config import MOST_LANES, Pipeline
 from pg2es_airflow.notes import write_run_note
 from pg2es_airflow.project import of_pipeline
 
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 POOL = "pg2es_backfill"
 """Pool of the chunk tasks of all pipelines: its slots bound what they ask of PostgreSQL and Elasticsearch."""
 
-MAX_PARALLELISM = 8
 
 STARTED_OVER = "started_over"
 
@@ -37,7 +36,7 @@ def chunk_params(pipeline: Pipeline) -> dict[str, Param]:
             pipeline.backfill.parallelism,
             type="integer",
             minimum=1,
-            maximum=MAX_PARALLELISM,
+            maximum=MOST_LANES,
             title="Parallelism",
             description=f"How many chunks are copied at the same time (the pool {POOL} bounds it too).",
         ),
@@ -61,7 +60,7 @@ def copy_in_chunks(pipeline: Pipeline, prepared: XComArg) -> tuple[PythonOperato
         task_id="copy_chunk",
         python_callable=copy_chunk,
         pool=POOL,
-        max_active_tis_per_dagrun=MAX_PARALLELISM,
+        max_active_tis_per_dagrun=MOST_LANES,
         map_index_template="{{ task.op_kwargs['chunk']['index'] }}",
     ).expand(op_kwargs=planned.output)
     return planned, copied.output

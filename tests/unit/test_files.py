@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pg2es.core.config import Pipeline, Platform, Project, Source, load_project, resolve_fields
+from pg2es.core.config import Pipeline, Platform, Project, Source, check_urls, load_project, resolve_fields
 from pg2es.core.config.files import load_model
 from pg2es.core.config.references import is_reference, resolve
 from pg2es.core.errors import ConfigError
@@ -49,6 +49,12 @@ SOURCE: dict[str, Any] = {"name": "shop", "postgres": POSTGRES}
         ({"mapping": {"mappings": {"_meta": {}}}}, "mapping", "must leave out _meta: it belongs to pg2es"),
         ({"mapping": {"mappings": {"properties": {"_pg2es": {}}}}}, "mapping", "must leave out _pg2es"),
         ({"document": " ; "}, "document", "holds no statement; write a SELECT"),
+        ({"document": "-- nothing\n/* ; */"}, "document", "holds no statement; write a SELECT"),
+        ({"document": "SELECT 1; SELECT 2"}, "document", "holds more than one statement; write a single SELECT"),
+        ({"document": "SELECT id FROM root WHERE id = $1"}, "document", "holds the parameter $1, for which"),
+        ({"reconcile": {"every_h": float("inf")}}, "reconcile.every_h", "input should be a finite number"),
+        ({"reconcile": {"every_h": 1e12}}, "reconcile.every_h", "less than or equal to 8760, found 1000000000000.0"),
+        ({"backfill": {"parallelism": 12}}, "backfill.parallelism", "less than or equal to 8, found 12"),
     ],
 )  # fmt: skip
 def test_a_pipeline_that_cannot_be(changes: dict[str, Any], key: str, sentence: str) -> None:
@@ -174,6 +180,47 @@ class TestReferences:
         )
         monkeypatch.setenv("P", "secret")
         assert resolve_fields(platform.elasticsearch, FILE)["urls"] == ("http://a", "http://b")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("SELECT 1;\n", "SELECT 1"),
+        ("SELECT ';' AS \";\" -- ;\n FROM root; -- done", "SELECT ';' AS \";\" -- ;\n FROM root"),
+        ("SELECT '$1', $tag$ ; $tag$, a$1 FROM root", "SELECT '$1', $tag$ ; $tag$, a$1 FROM root"),
+        ("SELECT 1 -- last", "SELECT 1 -- last"),
+    ],
+)
+def test_a_statement_ends_at_its_semicolon(written: str, read: str) -> None:
+    assert load_model(FILE, Pipeline, PIPELINE | {"document": written}).document == read
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("es:9200", "expected http://host:port or https://host:port, found 'es:9200'"),
+        ("http://[::1", "expected http://host:port or https://host:port, found 'http://[::1'"),
+        ("http://es:99999", "expected http://host:port"),
+        ("http://me:hush@es:9200", "an address holds a user; name user and password under keys of their own"),
+    ],
+)
+def test_what_is_no_address(url: str, sentence: str) -> None:
+    check_urls(["http://es:9200", "https://[::1]:9200/path"], FILE, "urls")
+    with pytest.raises(ConfigError) as raised:
+        check_urls([url], FILE, "urls")
+    assert sentence in raised.value.problem
+    assert "hush" not in str(raised.value)
+
+
+def test_a_password_is_never_shown() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_model(FILE, Source, SOURCE | {"postgres": POSTGRES | {"password": 12345678}})
+    assert "12345678" not in str(raised.value)
+
+
+def test_a_port_is_one() -> None:
+    with pytest.raises(ConfigError, match="must be a port, 1 to 65535, found 70000"):
+        load_model(FILE, Source, SOURCE | {"postgres": POSTGRES | {"port": 70000}})
 
 
 class TestProject:

@@ -9,7 +9,7 @@ from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client
 from pg2es.adapters.kafka import Admin, KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
-from pg2es.core.config import Pipeline, Project, Source, resolve_fields
+from pg2es.core.config import LAST_PORT, Pipeline, Project, Source, check_urls, resolve_fields
 from pg2es.core.errors import ConfigError
 
 
@@ -30,8 +30,8 @@ class Clients:
             return found
         file = self.project.source_file(source)
         values = resolve_fields(source.postgres, file, "postgres.")
-        if not values["port"].isdigit():
-            raise ConfigError(file, "postgres.port", f"expected a number, found {values['port']!r}")
+        if not values["port"].isdecimal() or not 0 < int(values["port"]) <= LAST_PORT:
+            raise ConfigError(file, "postgres.port", f"expected a port, 1 to {LAST_PORT}, found {values['port']!r}")
         return PostgresAccess(**{**values, "port": int(values["port"])})
 
     @contextmanager
@@ -48,6 +48,10 @@ class Clients:
     def elasticsearch(self) -> Client:
         """The client of the batch jobs' user."""
         values = resolve_fields(self.project.platform.elasticsearch, self._file, "elasticsearch.")
+        check_urls(values["urls"], self._file, "elasticsearch.urls")
+        if values["ca_certificate"] and any(url.startswith("http:") for url in values["urls"]):
+            problem = "there is a ca_certificate, but an address begins with http:; write https:"
+            raise ConfigError(self._file, "elasticsearch.urls", problem)
         return Client.open(values["urls"], values["user"], values["password"], values["ca_certificate"])
 
     @cached_property
@@ -65,6 +69,7 @@ class Clients:
     def connect(self) -> ConnectCluster:
         """The Connect cluster."""
         values = resolve_fields(self.project.platform.connect, self._file, "connect.")
+        check_urls(values["urls"], self._file, "connect.urls")
         return ConnectCluster(values["urls"], values["user"], values["password"])
 
     def close(self) -> None:

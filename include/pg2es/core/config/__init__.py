@@ -7,14 +7,25 @@ Here belongs what a key of a file means, its default, and the sentence that refu
 for servers (an index, a connector) belongs to the room of that thing. Secrets stay references until a client is made.
 """
 
+from pg2es.core.config.addresses import check_urls
 from pg2es.core.config.files import FileModel, resolve_fields
-from pg2es.core.config.pipeline import OnSchemaChange, Pipeline, Related, Tolerance, Verification, flatten_settings
+from pg2es.core.config.pipeline import (
+    MOST_LANES,
+    OnSchemaChange,
+    Pipeline,
+    Related,
+    Tolerance,
+    Verification,
+    flatten_settings,
+)
 from pg2es.core.config.platform import Platform, PlatformMonitor
 from pg2es.core.config.project import Project, SetAside, load_project
 from pg2es.core.config.references import find_reference
-from pg2es.core.config.source import Events, Source
+from pg2es.core.config.source import LAST_PORT, Events, Source
 
 __all__ = [
+    "LAST_PORT",
+    "MOST_LANES",
     "Events",
     "FileModel",
     "OnSchemaChange",
@@ -27,6 +38,7 @@ __all__ = [
     "Source",
     "Tolerance",
     "Verification",
+    "check_urls",
     "find_reference",
     "flatten_settings",
     "load_project",

@@ -14,7 +14,7 @@ from pg2es.core.errors import ConfigError
 class FileModel(BaseModel):
     """Base of what is read from a file: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=FileModel)
@@ -64,7 +64,8 @@ def _explain(problem: Any, model: type[BaseModel], found: object) -> str:
     if kind == "missing":
         return "is missing; it is required"
     message = problem["msg"].removeprefix("Value error, ")
-    show = found is not None and "secret" not in message  # what stands in a secret's place may be one
+    # What stands in a secret's place may be one.
+    show = found is not None and "secret" not in message and "password" not in str(problem["loc"][-1])
     return f"{message[0].lower()}{message[1:]}" + (f", found {describe(found)}" if show else "")
 
 

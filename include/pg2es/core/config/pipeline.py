@@ -6,28 +6,20 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from pg2es.core.config.files import FileModel
-from pg2es.core.config.references import find_reference
 from pg2es.core.config.source import Name, TableName
+from pg2es.core.config.statements import one_statement
 from pg2es.core.table import KEY_TYPES
+
+MOST_LANES = 8
+"""Chunks that may be copied at the same time."""
+
+A_YEAR_H = 8_760
 
 AliasName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,200}$")]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 
 
-def _one_statement(sql: str) -> str:
-    """Take off the closing semicolon: pg2es puts the statement inside one of its own."""
-    statement = sql.strip().rstrip(";").rstrip()
-    if not statement:
-        raise ValueError("holds no statement; write a SELECT")
-    if reference := find_reference(statement):
-        raise ValueError(
-            f"holds {reference}, for which Kafka Connect would put a value from outside; write it in two parts, "
-            f"such as '$' || '{{…}}'"
-        )
-    return statement
-
-
-Sql = Annotated[str, AfterValidator(_one_statement)]
+Sql = Annotated[str, AfterValidator(one_statement)]
 
 
 def _listed(value: object) -> object:
@@ -73,7 +65,7 @@ class BackfillSettings(FileModel):
         le=1000,
         description="Number of chunks. Default: one for each 128 MiB of the table.",
     )
-    parallelism: int = Field(default=2, ge=1, le=16, description="Chunks that are copied at the same time.")
+    parallelism: int = Field(default=2, ge=1, le=MOST_LANES, description="Chunks that are copied at the same time.")
 
 
 class StreamSettings(FileModel):
@@ -160,9 +152,14 @@ class ReindexSettings(FileModel):
         "`bytes` compares every document byte for byte.",
     )
     approval: bool = Field(default=False, description="Somebody has to approve before the alias is swapped.")
-    approval_timeout_h: float = Field(default=24, gt=0, description="Hours to wait for the approval; then it fails.")
+    approval_timeout_h: float = Field(
+        default=24, gt=0, le=A_YEAR_H, description="Hours to wait for the approval; then it fails."
+    )
     keep_old_h: float = Field(
-        default=24, ge=0, description="Hours that the replaced generation is kept up to date for a rollback."
+        default=24,
+        ge=0,
+        le=A_YEAR_H,
+        description="Hours that the replaced generation is kept up to date for a rollback.",
     )
 
 
@@ -170,7 +167,7 @@ class ReconcileSettings(FileModel):
     """The schedule and the defaults of the reconcile DAG's Params."""
 
     every_h: float | None = Field(
-        default=1, gt=0, description="Hours between two runs; `null`: only after a swap and on demand."
+        default=1, gt=0, le=A_YEAR_H, description="Hours between two runs; `null`: only after a swap and on demand."
     )
     deep_runs: int = Field(
         default=24,

@@ -48,6 +48,7 @@ class ConnectSettings(FileModel):
     mend_every_min: float | None = Field(
         default=2,
         gt=0,
+        le=1_440,
         description="Minutes between two looks of the DAG connectors, which mends what is missing, differs or has "
         "failed; `null`: only on demand.",
     )
@@ -71,6 +72,7 @@ class PlatformMonitor(FileModel):
     every_s: float | None = Field(
         default=60,
         ge=5,
+        le=86_400,
         description="Seconds between two looks of the DAG monitor; `null`: only on demand. A stream that stands still "
         "is found at most so much later than `max_lag_s` and `max_freshness_s` say.",
     )

@@ -14,6 +14,8 @@ TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]([^.]*[^.\s])?\.[^.\s]([^.]*[^.\s])?$")]
 
 
+LAST_PORT = 65_535
+
 RESERVED = frozenset({"airflow"})
 """Names that no source has: the connection `pg2es_airflow` is the one to Airflow itself."""
 
@@ -46,6 +48,13 @@ class PostgresSettings(FileModel):
     _port_as_text = field_validator("port", mode="before")(
         lambda value: str(value) if isinstance(value, int) else value
     )
+
+    @field_validator("port")
+    @classmethod
+    def _check_port(cls, port: str) -> str:
+        if port.isdigit() and not 0 < int(port) <= LAST_PORT:
+            raise ValueError(f"must be a port, 1 to {LAST_PORT}")
+        return port
 
 
 class SourceLimits(FileModel):

@@ -6,7 +6,7 @@ one is services/preflight.
 
 from pg2es.core.preflight.explain import Node, WholeScan, relations_of, whole_scans
 from pg2es.core.preflight.findings import Checking, Finding, Severity, count_errors, error, info, warning
-from pg2es.core.preflight.sql_text import called_functions, clock_readings, unordered_aggregates
+from pg2es.core.preflight.sql_text import called_functions, clock_readings, masked_sql, unordered_aggregates
 
 __all__ = [
     "Checking",
@@ -19,6 +19,7 @@ __all__ = [
     "count_errors",
     "error",
     "info",
+    "masked_sql",
     "relations_of",
     "unordered_aggregates",
     "warning",

@@ -15,6 +15,7 @@ _SKIPPED = re.compile(
       | '(?:[^']|'')*'""",
     re.DOTALL | re.VERBOSE,
 )
+_QUOTED = re.compile(rf'{_SKIPPED.pattern} | "(?:[^"]|"")*"', re.DOTALL | re.VERBOSE)
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _CALL = re.compile(rf"(?P<name>{_NAME}(?:\s*\.\s*{_NAME})*)\s*\(")
 _ORDERED = frozenset(
@@ -23,6 +24,11 @@ _ORDERED = frozenset(
 )  # fmt: skip
 _CLOCK_FUNCTIONS = frozenset({"now", "transaction_timestamp", "statement_timestamp"})
 _CLOCK_WORDS = re.compile(r"\b(current_date|current_time|current_timestamp|localtime|localtimestamp)\b", re.IGNORECASE)
+
+
+def masked_sql(statement: str) -> str:
+    """Return a text of the same length with blanks for comments, and `_` for literals and quoted names."""
+    return _QUOTED.sub(lambda match: (" " if match[0][0] in "-/" else "_") * len(match[0]), statement)
 
 
 def called_functions(statement: str) -> list[str]:

@@ -286,7 +286,7 @@ def topics_to_reach(config: Config) -> list[list[str]]:
 
 def is_secret(option: str) -> bool:
     """Return whether an option holds a secret: a reference to one, but whatever stands there is hidden."""
-    return option.endswith(("password", "api.key", "secret", "jaas.config"))
+    return option.endswith(("password", "api.key", "secret", "jaas.config", "keystore.key"))
 
 
 def masked(config: Config) -> str:
