@@ -1,6 +1,7 @@
 """A table `parts` that is streamed into an index, what the monitor sees of it, and ways to harm its slot."""
 
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 
@@ -20,14 +21,14 @@ ROWS = 100
 class Streamed:
     """Pipeline `parts`, filled and streamed."""
 
-    def __init__(self, folder: ProjectFolder, database: Database) -> None:
+    def __init__(self, folder: ProjectFolder, database: Database, **keys: Any) -> None:
         self.folder = folder
         self.database = database
         database.execute(
             "CREATE TABLE public.parts (id bigint PRIMARY KEY, number text)",
             f"INSERT INTO public.parts SELECT n, n::text FROM generate_series(1, {ROWS}) n",
         )
-        self.pipeline = folder.add_pipeline("parts", "public.parts")
+        self.pipeline = folder.add_pipeline("parts", "public.parts", **keys)
         self.source = folder.source_model()
         run_backfill(self.clients, self.pipeline)
 

@@ -6,8 +6,8 @@ from rich.text import Text
 from pg2es.cli.console import out
 from pg2es.core.config import Project
 from pg2es.core.generations import Plan, Verdict
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
-from pg2es.services.generations import make_plan
 from pg2es.services.recovery import find_orphans
 from pg2es.services.reindex import advise
 
@@ -19,7 +19,7 @@ def plan(project: Project, names: list[str]) -> Verdict:
     clients = Clients(project)
     verdicts = []
     for pipeline in [project.pipeline(name) for name in names or project.pipelines]:
-        found = make_plan(clients, pipeline)
+        found = preflight.plan(clients, pipeline)
         _show(found)
         out.print(Text(advise(clients, pipeline, found)))
         if orphans := find_orphans(clients, pipeline).names:

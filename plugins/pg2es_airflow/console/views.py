@@ -11,9 +11,10 @@ from pg2es.core.generations import is_sink_of
 from pg2es.core.monitoring import Subject, interval_s
 from pg2es.core.redaction import redact_trace
 from pg2es.core.reports import ReportKind
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
 from pg2es.services.dead_letters import list_few_groups
-from pg2es.services.generations import list_generations, make_plan
+from pg2es.services.generations import list_generations
 from pg2es.services.monitoring import read_all_samples, read_newest_look, read_samples
 from pg2es.services.reindex import advise
 from pg2es.services.reports import read_reports
@@ -75,7 +76,7 @@ def show_history(clients: Clients, pipeline: Pipeline, span: timedelta, points: 
 
 def show_plan(clients: Clients, pipeline: Pipeline) -> Json:
     """Return the plan, without a try, as who looks changes nothing: its verdict, its differences, and what to do."""
-    plan = make_plan(clients, pipeline, tries=False)
+    plan = preflight.plan(clients, pipeline, tries=False)
     return {
         "index": plan.index,
         "verdict": plan.verdict,

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DISK = "disk"
     REJECTIONS = "rejections"
     DEAD_LETTERS = "dead_letters"
+    BROKEN = "broken"  # tables, rights or publication are no longer as the pipeline needs them
     GAP = "gap"  # a stream began anew, and no backfill has gone through since
     DRIFT = "drift"
     RECONCILE_OVERDUE = "reconcile_overdue"

@@ -176,6 +176,8 @@ def _judge_pipeline(pipeline: Pipeline, seen: PipelineStatus, status: Status) ->
             f"Sink {seen.sink} is {behind:,} records behind, {limits.max_lag_records:,} are allowed. Wait, if somebody "
             f"changed many rows; else give it more `stream.tasks`, up to the topics' partitions.",
         )
+    if seen.problems:
+        yield Breach(Kind.BROKEN, name, " ".join(seen.problems))
     if seen.gap:
         yield Breach(
             Kind.GAP,

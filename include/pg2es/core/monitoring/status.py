@@ -163,6 +163,8 @@ class PipelineStatus:
     runs: dict[str, Run]
     gap: datetime | None = None
     """When the stream of the live generation began anew; None once a backfill has gone through."""
+    problems: tuple[str, ...] = ()
+    """What is no longer as the preflight found it."""
 
 
 @dataclass(frozen=True)

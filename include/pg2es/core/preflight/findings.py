@@ -23,6 +23,14 @@ class Finding:
     sentence: str
     mend: str = ""
 
+    @property
+    def advice(self) -> str:
+        """The sentence, and what to do."""
+        return f"{self.sentence} {self.mend}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.advice}"
+
 
 T = TypeVar("T")
 Checking = Generator[Finding, None, T]

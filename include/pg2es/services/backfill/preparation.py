@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pg2es.core.config import Pipeline
 from pg2es.core.errors import GenerationError
 from pg2es.core.generations import Verdict
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
 from pg2es.services.generations import (
     Generation,
     apply_in_place,
     begin_build,
     create_generation,
-    make_plan,
     read_generation,
 )
 from pg2es.services.locks import locked_source
@@ -37,7 +37,7 @@ def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
     """
     source = clients.project.source_of(pipeline)
     with locked_source(clients, source):
-        plan = make_plan(clients, pipeline)
+        plan = preflight.plan(clients, pipeline)
         if plan.wanted is None or plan.verdict is Verdict.BROKEN:
             raise GenerationError(f"A backfill cannot help pipeline {plan}\nCorrect that first.")
         if plan.index and plan.verdict is Verdict.REINDEX:

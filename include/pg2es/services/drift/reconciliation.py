@@ -16,10 +16,11 @@ from pg2es.core.config import Pipeline
 from pg2es.core.drift import Comparison, Deep, DeepRead, Outcome, Reconciliation
 from pg2es.core.errors import DriftFound, IdentityMismatch
 from pg2es.core.reports import ReportKind
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
 from pg2es.services.drift.digests import note_differing
 from pg2es.services.drift.suspects import Suspects
-from pg2es.services.generations import Generation, make_plan, require_live_generation
+from pg2es.services.generations import Generation, require_live_generation
 from pg2es.services.refresh import Refresher, Target, scheduler
 from pg2es.services.reports import read_reports, write_report
 from pg2es.services.stream import write_marker
@@ -134,7 +135,7 @@ def _decide(
 
 def _explain(clients: Clients, pipeline: Pipeline, fraction: float, limit: float) -> str:
     """Return why so much may differ, as far as the plan knows, and what to run."""
-    plan = make_plan(clients, pipeline)
+    plan = preflight.plan(clients, pipeline)
     reasons = "; ".join(str(difference) for difference in plan.differences)
     likely = (
         f"The plan says {plan.verdict.value}: {reasons}."

@@ -2,8 +2,8 @@
 
     Elasticsearch, Kafka Connect, Kafka, each PostgreSQL ──▶ markers ──▶ lags, dead letters, reports ──▶ Status
 
-Cheap enough for each minute: some requests for all together, three or four more for a pipeline, one marker for a
-source. `core/monitoring/judgement.py` says what of it is wrong.
+Cheap enough for each minute: some requests for all together, three or four more for a pipeline and the catalogs of its
+tables, one marker for a source. `core/monitoring/judgement.py` says what of it is wrong.
 """
 
 import time
@@ -18,10 +18,10 @@ from psycopg.rows import TupleRow
 from pg2es.adapters import kafka
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import indices, read_cluster
-from pg2es.adapters.postgres import translate_errors
+from pg2es.adapters.postgres import Session, translate_errors
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import Pg2esError, TransientError
-from pg2es.core.generations import is_sink_of, sink_connector
+from pg2es.core.generations import Meta, is_sink_of, sink_connector
 from pg2es.core.monitoring import (
     DATABASE,
     Breach,
@@ -35,10 +35,13 @@ from pg2es.core.monitoring import (
     SourceStatus,
     Status,
 )
+from pg2es.core.preflight import Finding
 from pg2es.core.reports import ReportKind
 from pg2es.core.sql import monitor as sql
 from pg2es.core.stream import Config, source_position
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
+from pg2es.services.generations import Generation
 from pg2es.services.monitoring.freshness import MarkerTracker, SinkMarker, SourceMarker, Stopwatch
 from pg2es.services.reports import read_last_reports
 from pg2es.services.stream import SinkProgress, count_lag, write_marker
@@ -69,7 +72,9 @@ class _Look:
     brokers: int | None = None
     live: dict[str, str] = field(default_factory=dict)
     """The live generation of each pipeline that has one."""
-    gaps: dict[str, datetime] = field(default_factory=dict)
+    metas: dict[str, Meta] = field(default_factory=dict)
+    """What those generations remember."""
+    problems: dict[str, list[Finding]] = field(default_factory=dict)
     slots: dict[str, Slot | None] = field(default_factory=dict)
     """The slot of each source whose database can be seen."""
     sources: dict[str, SourceMarker] = field(default_factory=dict)
@@ -137,8 +142,8 @@ class _Look:
             if found:
                 self.live[name] = found
                 meta = self._see(name, indices.read_meta, self.clients.elasticsearch, found)
-                if meta and meta.gap:
-                    self.gaps[name] = meta.gap
+                if meta:
+                    self.metas[name] = meta
 
     def _read_runs(self) -> dict[str, dict[str, Run]]:
         found = read_last_reports(self.clients.elasticsearch, [ReportKind.BACKFILL, ReportKind.RECONCILE])
@@ -165,11 +170,19 @@ class _Look:
             session.execute(sql.CAREFUL)
             row = session.execute(sql.SLOT, [source.slot]).fetchone()
             self.slots[source.name] = self._judge_slot(source, row) if row else None
+            for pipeline in self._pipelines_of(source):
+                self._see(pipeline.name, self._check_pipeline, session, source, pipeline)
             if row and self.brokers and self._runs(source.connector):
                 lsn = write_marker(session)
                 marker = SourceMarker(source.connector, lsn, Stopwatch(source.monitor.max_lag_s))
                 self.sources[source.name] = marker
                 marker.sinks = [found for pipeline in self._pipelines_of(source) if (found := self._enter(pipeline))]
+
+    def _check_pipeline(self, session: Session, source: Source, pipeline: Pipeline) -> None:
+        """Ask again what was checked before the live generation was streamed."""
+        if meta := self.metas.get(pipeline.name):
+            streamed = Generation(self.live[pipeline.name], meta).made_from(pipeline)
+            self.problems[pipeline.name] = preflight.watch(session, source, streamed)
 
     def _judge_slot(self, source: Source, row: TupleRow) -> Slot:
         """Return the slot. Looked at before the position, its WAL begins before that, unless it is another slot."""
@@ -242,7 +255,8 @@ class _Look:
             freshness=marker.stopwatch.delay if marker else None,
             indexing=now.indexing_since(before, index) if now and before and index else None,
             runs=self.runs.get(pipeline.name, {}),
-            gap=self.gaps.get(pipeline.name),
+            gap=meta.gap if (meta := self.metas.get(pipeline.name)) else None,
+            problems=tuple(map(str, self.problems.get(pipeline.name, ()))),
         )
 
     def _read_lag(self, index: str) -> dict[str, int]:

@@ -10,9 +10,11 @@
 A check gives its findings as they come, and returns what later checks go on with (`Checking`).
 
 Nothing is changed, but for an index with a name of its own that is made and removed. A check that cannot be done,
-because an earlier one failed, is left out.
+because an earlier one failed, is left out. What needs no rows and no index is asked again later (`watch`): by each
+plan, so before each backfill and reindex, before a recovery, and by the monitor.
 """
 
 from pg2es.services.preflight.checks import run
+from pg2es.services.preflight.watch import plan, require_sound, watch
 
-__all__ = ["run"]
+__all__ = ["plan", "require_sound", "run", "watch"]

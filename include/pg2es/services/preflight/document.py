@@ -54,17 +54,26 @@ class Checked:
 
 def check(session: Session, tables: PipelineTables) -> Checking[Checked | None]:
     """Give the findings about the document SQL; return what it gives, None when it is not usable."""
-    pipeline = tables.pipeline
-    place = pipeline_file(pipeline, "document")
+    names = yield from check_columns(session, tables)
+    place = pipeline_file(tables.pipeline, "document")
+    yield from _check_text(session, place, tables.pipeline)
+    if not names:
+        return None
+    samples = yield from _check_sample(session, place, tables)
+    return Checked(names, samples)
+
+
+def check_columns(session: Session, tables: PipelineTables) -> Checking[tuple[str, ...]]:
+    """Give the findings about the columns of the document SQL; return their names, nothing when they are no document.
+
+    Raises DocumentSqlError when it does not run.
+    """
+    place = pipeline_file(tables.pipeline, "document")
     found = document_columns(session, tables)
     names = tuple(name for name, _ in found)
     problems = [*_check_columns(place, names, tables.sql.key), *_check_key_types(place, dict(found), tables.sql.key)]
     yield from problems
-    yield from _check_text(session, place, pipeline)
-    if problems:
-        return None
-    samples = yield from _check_sample(session, place, tables)
-    return Checked(names, samples)
+    return () if problems else names
 
 
 def _check_columns(place: str, names: tuple[str, ...], key: Key) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The PostgreSQL server and the role: logical decoding, slots, and who may publish what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pg2es.adapters.postgres import Session, fetch_one, read_identity
 from pg2es.core.config import Source
@@ -62,7 +62,7 @@ def check_publication(session: Session, source: Source, tables: list[str]) -> It
                 f"{grant}; or create the publication yourself.",
             )
     else:
-        yield from (error(place, describe_partial(name, table)) for table in tables if table in found.partial)
+        yield from _check_left_out(source, found, tables)
         lacks = _lacks(found, missing)
         if lacks and not owns:
             yield error(
@@ -75,6 +75,28 @@ def check_publication(session: Session, source: Source, tables: list[str]) -> It
         yield from _check_owner(session, source, table)
     if found is not None and missing:
         yield warning(place, f"Publication {name} lacks {', '.join(missing)}; deploying adds what is missing.")
+
+
+def check_stream(session: Session, source: Source, tables: tuple[str, ...]) -> Iterator[Finding]:
+    """Give the findings about the publication of a stream that runs, which relies on these tables."""
+    found = read_publication(session, source.publication)
+    missing = unpublished(found, tables)
+    lacks = _lacks(found, missing) if found else [f"it is gone, and with it {', '.join(missing)}"]
+    if lacks:
+        yield error(
+            f"{source_file(source)}: publication",
+            f"Publication {source.publication} is no longer as the stream needs it, so changes are missed: "
+            f"{'; '.join(lacks)}.",
+            "Run the DAG connectors with action deploy, which brings it back, then the backfills.",
+        )
+    if found:
+        yield from _check_left_out(source, found, tables)
+
+
+def _check_left_out(source: Source, found: Publication, tables: Iterable[str]) -> Iterator[Finding]:
+    for table in tables:
+        if table in found.partial:
+            yield error(f"{source_file(source)}: publication", describe_partial(source.publication, table))
 
 
 def _check_owner(session: Session, source: Source, name: str) -> Iterator[Finding]:

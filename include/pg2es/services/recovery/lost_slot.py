@@ -12,6 +12,7 @@ the same gap and no backfill would close it: it is removed.
 import logging
 
 from pg2es.core.config import Pipeline, Source
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
 from pg2es.services.generations import list_generations, live_generation
 from pg2es.services.locks import locked_source
@@ -30,11 +31,15 @@ log = logging.getLogger(__name__)
 def stop_streams(clients: Clients, source: Source) -> None:
     """Write down the gap of each live generation, remove the others, and stop all connectors of the source.
 
-    Raises ConfigError when pipelines of it are set aside: the gap of their generations would be known to nobody.
+    Raises ConfigError when pipelines of it are set aside: the gap of their generations would be known to nobody; and
+    CatalogError when no backfill could close the gaps. Nothing is changed then.
     """
     clients.project.check_whole(source)
     with locked_source(clients, source):
-        for pipeline in clients.project.pipelines_of(source):
+        pipelines = clients.project.pipelines_of(source)
+        served = [pipeline for pipeline in pipelines if live_generation(clients.elasticsearch, pipeline)]
+        preflight.require_sound(clients, source, served)
+        for pipeline in pipelines:
             live = live_generation(clients.elasticsearch, pipeline)
             for generation in list_generations(clients.elasticsearch, pipeline):
                 if live and generation.index == live.index:

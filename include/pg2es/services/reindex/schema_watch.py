@@ -8,8 +8,9 @@ from pg2es.core.config import OnSchemaChange, Pipeline
 from pg2es.core.errors import GenerationError
 from pg2es.core.generations import Plan, Verdict
 from pg2es.core.reports import ReportKind
+from pg2es.services import preflight
 from pg2es.services.clients import Clients
-from pg2es.services.generations import apply_in_place, list_generations, make_plan, require_live_generation
+from pg2es.services.generations import apply_in_place, list_generations, require_live_generation
 from pg2es.services.reports import read_last_report, write_report
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def watch_schema(clients: Clients, pipeline: Pipeline) -> tuple[Plan, FollowUp]:
     The plan is reported when its verdict is not that of the last report. Raises GenerationError for a broken pipeline:
     what is wrong, and since when.
     """
-    plan = make_plan(clients, pipeline)
+    plan = preflight.plan(clients, pipeline)
     last = read_last_report(clients.elasticsearch, ReportKind.PLAN, pipeline.name)
     if last is None or last["outcome"] != plan.verdict:
         details = {"index": plan.index, "differences": [str(difference) for difference in plan.differences]}

@@ -19,14 +19,13 @@ from pg2es.core.drift import Comparison
 from pg2es.core.errors import DriftFound, GenerationError, SmokeTestFailed
 from pg2es.core.generations import Difference, Plan, Verdict
 from pg2es.core.reports import ReportKind
-from pg2es.services import backfill
+from pg2es.services import backfill, preflight
 from pg2es.services.clients import Clients
 from pg2es.services.drift import compare, compare_digests
 from pg2es.services.generations import (
     check_unchanged,
     create_generation,
     list_generations,
-    make_plan,
     note_verified,
     read_generation,
     read_recipe,
@@ -50,16 +49,20 @@ def plan(clients: Clients, pipeline: Pipeline, *, take_over_index: bool) -> Plan
     if take_over_index and indices.is_index(clients.elasticsearch, pipeline.alias):
         reason = "the new generation takes the place of the index of this name, which is removed"
         return Plan(pipeline.name, None, None, (Difference(pipeline.alias, None, None, Verdict.REINDEX, reason),))
-    found = make_plan(clients, pipeline)
+    found = preflight.plan(clients, pipeline)
     if found.verdict is Verdict.BROKEN:
         raise GenerationError(f"A reindex cannot help pipeline {found}")
     return found
 
 
 def create(clients: Clients, pipeline: Pipeline) -> str:
-    """Return the index of a new generation, or of one that an earlier run began with the same recipe and left."""
+    """Return the index of a new generation, or of one that an earlier run began with the same recipe and left.
+
+    Raises CatalogError when the preflight finds errors.
+    """
     client, source = clients.elasticsearch, clients.project.source_of(pipeline)
     with locked_source(clients, source), clients.session(source) as session:
+        preflight.require_sound(clients, source, [pipeline])
         wanted = read_recipe(session, pipeline)
         identity = read_identity(session)
         serving = None if indices.is_index(client, pipeline.alias) else indices.live_generation(client, pipeline.alias)
