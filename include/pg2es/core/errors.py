@@ -104,7 +104,8 @@ class ConfigError(PermanentError):
         self.key = key
         self.problem = problem
         where = f"{self.file}: {key}" if key else str(self.file)
-        super().__init__(f"{where}: {problem}")
+        # Half a pair of surrogates, which a file may hold, could not be printed.
+        super().__init__(f"{where}: {problem}".encode(errors="backslashreplace").decode())
 
 
 class AccessDenied(PermanentError):

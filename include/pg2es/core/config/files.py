@@ -35,6 +35,8 @@ def load_model(path: Path, model: type[M], content: Mapping[str, Any] | None = N
     content = read_yaml(path) if content is None else content
     try:
         return model.model_validate(content)
+    except RecursionError as error:
+        raise ConfigError(path, "", "is nested too deeply") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -177,6 +177,8 @@ def _read_part(path: Path, key: str, folder: Path, name: object) -> str:
         return read_text(folder / name)
     except OSError as error:
         raise ConfigError(path, key, f"cannot read {folder / name}: {error.strerror}") from error
+    except ValueError as error:  # NUL, or half a pair of surrogates
+        raise ConfigError(path, key, f"{name!r} can be the name of no file") from error
 
 
 def _read_json(path: Path, folder: Path, name: object) -> dict[str, Any]:

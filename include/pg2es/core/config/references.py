@@ -35,9 +35,10 @@ def resolve(text: str, *, file: Path, key: str) -> str:
 
     def value_of(match: re.Match[str]) -> str:
         if name := match["name"]:
-            if name not in os.environ:
-                raise ConfigError(file, key, f"the environment variable {name} is not set; export it")
-            return os.environ[name]
+            try:
+                return os.environ[name]
+            except (KeyError, ValueError) as error:  # half a pair of surrogates is in the name of none
+                raise ConfigError(file, key, f"the environment variable {name} is not set; export it") from error
         return _read_property(Path(match["file"]), match["key"], file=file, key=key)
 
     return _REFERENCE.sub(value_of, text)
@@ -48,9 +49,13 @@ def _read_property(properties: Path, name: str, *, file: Path, key: str) -> str:
     import javaproperties  # few configurations have such a file, and every DAG file reads one
 
     try:
-        values = javaproperties.loads(properties.read_text(encoding="utf-8"))
+        content = properties.read_bytes()
     except OSError as error:
         raise ConfigError(file, key, f"cannot read {properties}: {error.strerror}") from error
+    except ValueError as error:  # NUL, or half a pair of surrogates
+        raise ConfigError(file, key, f"{str(properties)!r} can be the name of no file") from error
+    try:
+        values = javaproperties.loads(content.decode())
     except ValueError as error:  # no UTF-8, or an escape that is none
         raise ConfigError(file, key, f"{properties} is no file of properties: {error}") from error
     if name not in values:

@@ -8,6 +8,9 @@ import yaml
 
 from pg2es.core.errors import ConfigError
 
+_BAD_TAGS = (ArithmeticError, AttributeError, LookupError, TypeError)
+"""What PyYAML raises for a value that is not of the type that its tag names, such as `!!bool perhaps`."""
+
 
 def read_text(path: Path) -> str:
     """Return the text of a file, without the byte order mark that some editors put in front; OSError as of any file."""
@@ -25,7 +28,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(read_text(path), _Loader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise ConfigError(path, "", f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, *_BAD_TAGS) as error:
         raise ConfigError(path, "", f"is not YAML{_explain(error)}") from error
     if not isinstance(content, dict):
         raise ConfigError(path, "", f"expected keys and values, found {describe(content)}")
@@ -52,7 +55,13 @@ def describe(value: object) -> str:
         return "nothing"
     if isinstance(value, dict):
         return "a mapping"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INT:
+        return "a number of very many digits"  # Python refuses to write it
     return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"
+
+
+_LONGEST_INT = 10_000
+"""Bits; Python writes no number of more than 4,300 digits."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,6 +85,8 @@ def _explain(error: Exception) -> str:
     where = f" in line {mark.line + 1}" if mark else ""
     if isinstance(error, RecursionError):
         return ": it is nested too deeply"
+    if isinstance(error, _BAD_TAGS):
+        return ": a value is not of the type that its tag names"
     return f"{where}: {getattr(error, 'problem', None) or error}"
 
 
