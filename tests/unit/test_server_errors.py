@@ -1,5 +1,6 @@
 """Errors of the servers in pg2es' words: by type and code, and by text only where a server tells nothing else."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import psycopg
@@ -10,7 +11,7 @@ from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, N
 from elasticsearch import ApiError
 
 from pg2es.adapters import elasticsearch, postgres
-from pg2es.adapters.kafka.client import end_offsets
+from pg2es.adapters.kafka.client import KafkaAccess, end_offsets
 from pg2es.adapters.kafka.client import translate_errors as translate_kafka
 from pg2es.core.errors import (
     AccessDenied,
@@ -101,6 +102,12 @@ def test_kafka(code: int, expected: type[Pg2esError], sentence: str) -> None:
     with pytest.raises(expected, match=sentence) as raised, translate_kafka("listing topics"):
         raise KafkaException(KafkaError(code))
     assert str(raised.value).startswith("Kafka: listing topics failed: ")
+
+
+@pytest.mark.parametrize("make", [KafkaAccess.admin, KafkaAccess.producer, lambda access: access.consumer("group")])
+def test_a_misspelt_property_of_kafka(make: Callable[[KafkaAccess], object]) -> None:
+    with pytest.raises(KafkaRefused, match=r'"security\.protokoll".* Check kafka\.properties of platform\.yaml'):
+        make(KafkaAccess("localhost:9", {"security.protokoll": "SSL"}))
 
 
 def test_a_partition_without_a_leader_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

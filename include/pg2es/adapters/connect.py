@@ -172,7 +172,12 @@ class ConnectCluster:
         if response.is_error:
             kind, sentence = _BY_STATUS.get(response.status_code, _REFUSED)
             raise kind(sentence.format(status=response.status_code, what=what, reason=_message(response)))
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            raise ConnectorError(
+                f"What answers to {what} is not Kafka Connect: it sends no JSON. Correct connect.urls in platform.yaml."
+            ) from error
 
 
 @cache

@@ -49,22 +49,24 @@ class KafkaAccess:
 
     def consumer(self, group: str) -> Consumer:
         """Return a consumer that commits what it is told to, and tells the end of a partition."""
-        return Consumer(
-            self.properties_of_clients()
-            | {
-                "group.id": group,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                # What is read has a known end. A broker answers the requests of a connection in their order, so each
-                # question would wait for a fetch that waits for news, by default half a second.
-                "fetch.wait.max.ms": 10,
-            }
-        )
+        with translate_errors("connecting"):
+            return Consumer(
+                self.properties_of_clients()
+                | {
+                    "group.id": group,
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "auto.offset.reset": "earliest",
+                    # What is read has a known end. A broker answers the requests of a connection in their order, so
+                    # each question would wait for a fetch that waits for news, by default half a second.
+                    "fetch.wait.max.ms": 10,
+                }
+            )
 
     def producer(self) -> Producer:
         """Return a producer whose records are acknowledged by every replica in sync."""
-        return Producer(self.properties_of_clients() | {"acks": "all", "enable.idempotence": True, "linger.ms": 0})
+        with translate_errors("connecting"):
+            return Producer(self.properties_of_clients() | {"acks": "all", "enable.idempotence": True, "linger.ms": 0})
 
     def properties_of_clients(self) -> dict[str, Any]:
         """Return what every client has."""
@@ -75,7 +77,8 @@ class Admin(AdminClient):
     """The client for topics and offsets, which knows how it was made."""
 
     def __init__(self, access: KafkaAccess) -> None:
-        super().__init__(access.properties_of_clients())
+        with translate_errors("connecting"):
+            super().__init__(access.properties_of_clients())
         self.access = access
 
 

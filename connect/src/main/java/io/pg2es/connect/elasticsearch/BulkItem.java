@@ -18,6 +18,7 @@ record BulkItem(int status, String errorType, String reason) {
     private static final int CONFLICT = 409;
     private static final int TOO_MANY_REQUESTS = 429;
     private static final int INTERNAL_SERVER_ERROR = 500;
+    private static final int SERVICE_UNAVAILABLE = 503;
 
     /** Errors of the index, not of the document, that pass: a full disk, a closed index. Their statuses vary. */
     private static final Set<String> INDEX_ERRORS = Set.of("cluster_block_exception", "index_closed_exception");
@@ -59,6 +60,11 @@ record BulkItem(int status, String errorType, String reason) {
             return Outcome.AGAIN;
         }
         return Outcome.REJECTED;
+    }
+
+    /** Whether Elasticsearch fails over this item itself: it may do so each time, while it takes others. */
+    boolean isServerError() {
+        return status >= INTERNAL_SERVER_ERROR && status != SERVICE_UNAVAILABLE;
     }
 
     /** The error in Elasticsearch's words. */

@@ -36,6 +36,7 @@ public final class BulkWriter {
     /** What became of the documents; those named nowhere are acknowledged. Both are keyed by the document's id. */
     public static final class Result {
         private final Set<String> again = new LinkedHashSet<>();
+        private final Map<String, RejectedDocumentException> failing = new LinkedHashMap<>();
         private final Map<String, RejectedDocumentException> rejected = new LinkedHashMap<>();
         private final List<String> deleted = new ArrayList<>();
         private String reason = "";
@@ -43,6 +44,11 @@ public final class BulkWriter {
         /** Documents that must be read and written again. */
         public Set<String> again() {
             return again;
+        }
+
+        /** Those of them over which Elasticsearch fails itself, with what is to be said when it always does. */
+        public Map<String, RejectedDocumentException> failing() {
+            return failing;
         }
 
         /** Why the first of them must. */
@@ -200,7 +206,12 @@ public final class BulkWriter {
                 result.deleted.add(document.id());
             }
             case CONFLICT -> metrics.increment(Metric.CONFLICTS);
-            case AGAIN -> result.addAgain(document.id(), item.describe());
+            case AGAIN -> {
+                result.addAgain(document.id(), item.describe());
+                if (item.isServerError()) {
+                    result.failing.put(document.id(), rejection(document, item.describe()));
+                }
+            }
             case REJECTED -> reject(document, item.describe(), result);
             case FATAL ->
                 throw new ConnectException(String.format(
@@ -212,7 +223,10 @@ public final class BulkWriter {
 
     private void reject(Document document, String reason, Result result) {
         metrics.increment(Metric.REJECTED);
-        result.rejected.put(
-                document.id(), RejectedDocumentException.of(config.pipeline(), document.id(), config.index(), reason));
+        result.rejected.put(document.id(), rejection(document, reason));
+    }
+
+    private RejectedDocumentException rejection(Document document, String reason) {
+        return RejectedDocumentException.of(config.pipeline(), document.id(), config.index(), reason);
     }
 }

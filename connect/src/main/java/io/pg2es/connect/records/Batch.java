@@ -9,6 +9,7 @@ import io.pg2es.connect.retry.TransientFailure;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -33,6 +34,7 @@ public final class Batch {
     private final Map<Route, Map<List<String>, List<SinkRecord>>> wide = new LinkedHashMap<>();
     private final IdentityHashMap<SinkRecord, List<DataException>> faults = new IdentityHashMap<>();
     private final Map<RootKey, DataException> rejected = new LinkedHashMap<>();
+    private final Map<RootKey, Integer> failures = new HashMap<>();
     private final Set<RootKey> deleted = new LinkedHashSet<>();
     private boolean truncated;
     private Set<RootKey> pending;
@@ -182,6 +184,11 @@ public final class Batch {
     /** Roots whose documents are not acknowledged yet. */
     public Set<RootKey> pending() {
         return pending;
+    }
+
+    /** Counts a failure of Elasticsearch over the root's document, and returns how many there were. */
+    public int countFailure(RootKey root) {
+        return failures.merge(root, 1, Integer::sum);
     }
 
     /** Nothing is left to do for the root, except to report why its document was rejected. */

@@ -34,6 +34,9 @@ public final class Refresh {
     /** A slice is read before it is sent, so its size is bounded in bytes as well as in roots. */
     private static final int BULKS_IN_MEMORY = 4;
 
+    /** Failures of Elasticsearch over one document; the pauses between them make some minutes. */
+    private static final int MOST_FAILURES = 20;
+
     /** The kind of error of a document that PostgreSQL cannot make; those of Elasticsearch have its own names. */
     private static final String UNREADABLE_ROW = "unreadable_row";
 
@@ -122,11 +125,21 @@ public final class Refresh {
                         config.pipeline(), document, config.index(), UNREADABLE_ROW + ": " + problem));
     }
 
-    private void settle(Batch batch, List<RootKey> slice, Reading reading, BulkWriter.Result result)
-            throws TransientFailure {
+    /** Rejects roots over whose document Elasticsearch has failed so often that it always does. */
+    private void giveUp(Batch batch, List<RootKey> roots, RejectedDocumentException reason) {
+        for (RootKey root : roots) {
+            if (batch.countFailure(root) >= MOST_FAILURES) {
+                metrics.increment(Metric.REJECTED);
+                batch.reject(root, reason);
+            }
+        }
+    }
+
+    void settle(Batch batch, List<RootKey> slice, Reading reading, BulkWriter.Result result) throws TransientFailure {
         result.deleted()
                 .forEach(id -> batch.deleted().add(reading.roots().get(id).get(0)));
         result.rejected().forEach((id, reason) -> reading.roots().get(id).forEach(root -> batch.reject(root, reason)));
+        result.failing().forEach((id, reason) -> giveUp(batch, reading.roots().get(id), reason));
         Set<RootKey> open = Stream.concat(result.again().stream(), reading.left().stream())
                 .flatMap(id -> reading.roots().get(id).stream())
                 .collect(Collectors.toSet());

@@ -145,6 +145,19 @@ class BulkWriterTest {
     }
 
     @Test
+    void whatElasticsearchFailsOverIsToldApart() throws TransientFailure {
+        server.answer(FakeElasticsearch.items(
+                "{\"index\":{\"status\":500,\"error\":{\"type\":\"null_pointer_exception\",\"reason\":\"oh\"}}}",
+                "{\"index\":{\"status\":503,\"error\":{\"type\":\"unavailable_shards_exception\",\"reason\":\"no\"}}}",
+                WRITTEN));
+        BulkWriter.Result result = write(List.of(index("1", "{}"), index("2", "{}"), index("3", "{}")));
+        assertThat(result.again()).containsExactly("1", "2");
+        assertThat(result.failing()).containsOnlyKeys("1");
+        assertThat(result.failing().get("1"))
+                .hasMessageContaining("document 1 was rejected for index orders-000001: null_pointer_exception: oh");
+    }
+
+    @Test
     void aMissingIndexFailsTheTask() {
         server.answer(
                 FakeElasticsearch.items(

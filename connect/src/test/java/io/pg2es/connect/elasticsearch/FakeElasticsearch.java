@@ -16,7 +16,7 @@ import java.util.function.Function;
 import javax.net.ssl.SSLContext;
 
 /** An HTTP server that answers what Elasticsearch is hard to bring to answer. */
-final class FakeElasticsearch implements AutoCloseable {
+public final class FakeElasticsearch implements AutoCloseable {
     /** A request as it came. */
     record Received(String method, String uri, String authorization, String body) {
         /** Actions and sources of a bulk request. */
@@ -26,7 +26,7 @@ final class FakeElasticsearch implements AutoCloseable {
     }
 
     /** An answer; {@code delayMs} before it is given. */
-    record Answer(int status, String body, long delayMs) {
+    public record Answer(int status, String body, long delayMs) {
         Answer(int status, String body) {
             this(status, body, 0);
         }
@@ -37,7 +37,7 @@ final class FakeElasticsearch implements AutoCloseable {
     private final List<Received> received = new CopyOnWriteArrayList<>();
     private final Queue<Function<Received, Answer>> answers = new ConcurrentLinkedQueue<>();
 
-    FakeElasticsearch() throws IOException {
+    public FakeElasticsearch() throws IOException {
         this(HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0), "http");
     }
 
@@ -58,12 +58,12 @@ final class FakeElasticsearch implements AutoCloseable {
         return server;
     }
 
-    String url() {
+    public String url() {
         return scheme + "://127.0.0.1:" + server.getAddress().getPort();
     }
 
     /** The next answers, in turn; after the last of them every item is well. */
-    FakeElasticsearch answer(Answer... next) {
+    public FakeElasticsearch answer(Answer... next) {
         for (Answer answer : next) {
             answers.add(request -> answer);
         }
@@ -106,7 +106,7 @@ final class FakeElasticsearch implements AutoCloseable {
         return new Answer(200, "{\"items\":[" + String.join(",", items) + "]}");
     }
 
-    static Answer items(String... items) {
+    public static Answer items(String... items) {
         return new Answer(200, "{\"items\":[" + String.join(",", items) + "]}");
     }
 
