@@ -6,6 +6,7 @@ Cheap enough for each minute: some requests for all together, three or four more
 tables, one marker for a source. `core/monitoring/judgement.py` says what of it is wrong.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,8 @@ from pg2es.services.generations import Generation
 from pg2es.services.monitoring.freshness import MarkerTracker, SinkMarker, SourceMarker, Stopwatch
 from pg2es.services.reports import read_last_reports
 from pg2es.services.stream import SinkProgress, count_lag, write_marker
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10
 KAFKA_TIMEOUT_S = 5
@@ -170,19 +173,23 @@ class _Look:
             session.execute(sql.CAREFUL)
             row = session.execute(sql.SLOT, [source.slot]).fetchone()
             self.slots[source.name] = self._judge_slot(source, row) if row else None
-            for pipeline in self._pipelines_of(source):
-                self._see(pipeline.name, self._check_pipeline, session, source, pipeline)
             if row and self.brokers and self._runs(source.connector):
                 lsn = write_marker(session)
                 marker = SourceMarker(source.connector, lsn, Stopwatch(source.monitor.max_lag_s))
                 self.sources[source.name] = marker
                 marker.sinks = [found for pipeline in self._pipelines_of(source) if (found := self._enter(pipeline))]
+            # Last, as it may wait for a table that is locked, while the marker is on its way.
+            for pipeline in self._pipelines_of(source):
+                self._see(pipeline.name, self._check_pipeline, session, source, pipeline)
 
     def _check_pipeline(self, session: Session, source: Source, pipeline: Pipeline) -> None:
         """Ask again what was checked before the live generation was streamed."""
         if meta := self.metas.get(pipeline.name):
             streamed = Generation(self.live[pipeline.name], meta).made_from(pipeline)
-            self.problems[pipeline.name] = preflight.watch(session, source, streamed)
+            try:
+                self.problems[pipeline.name] = preflight.watch(session, source, streamed)
+            except TransientError as error:  # a table is locked, say: the next look asks again
+                log.info("Pipeline %s was not checked: %s", pipeline.name, error)
 
     def _judge_slot(self, source: Source, row: TupleRow) -> Slot:
         """Return the slot. Looked at before the position, its WAL begins before that, unless it is another slot."""
