@@ -80,7 +80,7 @@ def test_replay_without_dead_letters(run: Run, orders: str, project_folder: Proj
         ("ELASTICSEARCH_PASSWORD", "wrong", ["verify", "orders"], "Elasticsearch refuses the login"),
         ("POSTGRES_PORT", "9", ["deploy"], "is the server up?"),
         ("POSTGRES_PASSWORD", "wrong", ["deploy"], "PostgreSQL refuses the login"),
-        ("POSTGRES_PORT", "many", ["deploy"], "postgres.port: expected a number, found 'many'"),
+        ("POSTGRES_PORT", "many", ["deploy"], "postgres.port: expected a port, 1 to 65535, found 'many'"),
         ("CONNECT_URLS", "http://127.0.0.1:9", ["remove", "--yes"], "No Kafka Connect worker could answer"),
         ("CONNECT_PASSWORD", "wrong", ["remove", "--yes"], "Kafka Connect refuses the login"),
     ],
