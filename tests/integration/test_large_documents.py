@@ -3,6 +3,7 @@
 import pytest
 
 from pg2es.services.refresh import refresher
+from pg2es.services.waiting import wait_for
 from tests import oracle
 from tests.integration.batch import copy_all, make_generation
 from tests.integration.sink_harness import SinkHarness
@@ -23,7 +24,7 @@ def test_a_worker_lives_with_more_documents_than_its_memory_holds(sink: SinkHarn
     sink.deploy()
     sink.wait_until_running()
     worker = sink.worker()
-    sink.wait_until(lambda: sink.count() == 90, lambda: f"{sink.count()} documents instead of 90")
+    wait_for(lambda: sink.count() == 90, timeout_s=240, on_timeout=lambda: AssertionError(f"{sink.count()} documents"))
     [letter] = sink.dead_letters(1)
     assert "document 91 was rejected" in letter.reason
     assert "document_too_large: it has 12800" in letter.reason

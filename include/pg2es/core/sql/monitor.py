@@ -1,6 +1,6 @@
 """What the monitor asks, each minute."""
 
-CAREFUL = "SET statement_timeout = '10s'"
+CAREFUL = "SET statement_timeout = '10s';\nSET lock_timeout = '1s'"
 """So that one look ends even where a statement waits: a marker, for a synchronous standby that is down."""
 
 SLOT = """\
