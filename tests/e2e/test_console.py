@@ -176,9 +176,13 @@ def test_a_button_of_a_paused_dag_says_so_and_starts_nothing(ground: Ground, bro
 
 def test_the_page_asks_again_only_after_an_answer(ground: Ground, browser: Browser) -> None:
     asked: list[Route] = []
+
+    def keep(route: Route) -> None:  # and nobody answers
+        asked.append(route)
+
     with log_in(browser, User.viewer(), "pg2es") as page:
         expect(_row(page, ground.notes)).to_be_visible()
-        page.route("**/pg2es/api/overview", asked.append)  # and nobody answers
+        page.route("**/pg2es/api/overview", keep)
         page.clock.install()
         with page.expect_request("**/pg2es/api/overview"):
             page.reload(wait_until="domcontentloaded")
