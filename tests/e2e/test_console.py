@@ -132,6 +132,7 @@ def test_a_broken_and_a_healthy_pipeline_in_a_browser(ground: Ground, browser: B
         expect(trace).to_contain_text('column "nothing" does not exist')
         expect(trace).to_contain_text("at io.pg2es.connect.ElasticsearchSinkTask.start")  # the whole of it
 
+    ground.airflow.unpause("connectors")
     with log_in(browser, User.admin(), f"pg2es/{ground.authors}", color_scheme="dark") as page:
         _run(page, "Mend connectors")
     _wait_until_running(ground, sink)
