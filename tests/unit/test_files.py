@@ -329,11 +329,12 @@ class TestProject:
     def test_what_is_wrong_stops_nobody_else(self, folder: Path) -> None:
         (folder / "pipelines" / "broken.yaml").write_text("source: shop\ntable: nowhere")
         (folder / "pipelines" / "torn.yaml").write_text("source: [")
+        (folder / "pipelines" / "orders.yml").write_text("source: shop")
         (folder / "sources" / "other.yaml").write_text("postgres: 1")
         (folder / "pipelines" / "ofother.yaml").write_text("source: other\ntable: a.b\nmapping: orders.json")
         project = load_project(folder)
         assert list(project.pipelines) == ["orders"]
-        assert [one.name for one in project.aside] == ["other", "broken", "ofother", "torn"]
+        assert [one.name for one in project.aside] == ["other", "broken", "ofother", "orders", "torn"]
         shop = project.source("shop")
         assert [(one.name, one.source) for one in project.aside_of(shop)] == [("broken", "shop"), ("torn", None)]
         with pytest.raises(ConfigError, match=r"broken\.yaml: mapping: .* Pipeline broken may belong to source shop"):

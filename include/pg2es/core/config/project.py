@@ -64,8 +64,9 @@ class Project:
         return self.sources[name]
 
     def aside_of(self, source: Source) -> tuple[SetAside, ...]:
-        """Return the pipelines set aside that read the source, or may do so."""
-        return tuple(one for one in self.pipelines_aside if one.source in (None, source.name))
+        """Return the pipelines set aside that read the source, or may do so, but for a second file of a sound one."""
+        found = (one for one in self.pipelines_aside if one.name not in self.pipelines)
+        return tuple(one for one in found if one.source in (None, source.name))
 
     def check_whole(self, source: Source) -> None:
         """Raise ConfigError when something is set aside that may belong to the source: before what cannot be undone."""
