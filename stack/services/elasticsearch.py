@@ -86,6 +86,7 @@ class Elasticsearch(Service):
             "node.name": "pg2es-1",
             "path.data": self.folder / "data",
             "path.logs": self.folder / "logs",
+            "path.repo": self.folder / "snapshots",
             "network.host": HOST,
             "http.port": self.config.ports["elasticsearch"],
             "transport.port": self.config.ports["elasticsearch_transport"],

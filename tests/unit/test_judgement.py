@@ -84,7 +84,7 @@ PIPELINES: list[tuple[dict[str, Any], Kind, str]] = [
     ),
     ({"freshness": Delay(45_100, False, "Kafka: no")}, Kind.SINK_STALLED, "has waited 45 s in vain (Kafka: no) to be"),
     ({"lag": {"t-0": 60_000, "t-1": 60_000}}, Kind.SINK_LAG, "is 120,000 records behind, 100,000 are allowed"),
-    ({"gap": AT}, Kind.GAP, "of orders-000002 began anew at 2026-01-02 12:00 UTC: what changed before may be missing"),
+    ({"gap": AT}, Kind.GAP, "orders-000002 may lack what changed before 2026-01-02 12:00 UTC: its stream began anew"),
     ({"problems": ("table public.orders: It is unlogged.",)}, Kind.BROKEN, "table public.orders: It is unlogged."),
     ({"runs": {"reconcile": Run(AT, "drift", "3 differ.")}}, Kind.DRIFT, "of 2026-01-02 12:00 UTC: 3 differ."),
     (

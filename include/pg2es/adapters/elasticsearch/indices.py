@@ -118,6 +118,28 @@ def read_meta(client: Elasticsearch, index: str) -> Meta:
     return Meta.from_mapping(index, mapping.get("_meta"))
 
 
+def read_histories(client: Elasticsearch, index: str) -> dict[str, str]:
+    """Return by number of the shard the id of its history, as far as its primary is there.
+
+    It stays through restarts, moves and promotions. A snapshot that is restored begins another one, and so does a shard
+    that is allocated by force: what was written since is gone.
+    """
+    with translate_errors(f"reading the shards of {index}"):
+        found = client.indices.stats(
+            index=index,
+            metric="docs",
+            level="shards",
+            filter_path="indices.*.shards.*.routing.primary,indices.*.shards.*.commit.user_data.history_uuid",
+        ).body
+    shards = found.get("indices", {}).get(index, {}).get("shards", {})
+    return {
+        number: copy["commit"]["user_data"]["history_uuid"]
+        for number, copies in shards.items()
+        for copy in copies
+        if copy["routing"]["primary"] and "commit" in copy
+    }
+
+
 def read_gc_deletes_s(client: Elasticsearch, index: str) -> float:
     """Return how many seconds an index remembers the version of a deleted document."""
     name = "index.gc_deletes"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pg2es.core.config import FileModel, Related, flatten_settings
 from pg2es.core.errors import FormatMismatch, GenerationError
@@ -54,6 +54,11 @@ class Recipe(FileModel):
     related: tuple[Related, ...] = ()
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables that it needs, the root first."""
+        return (self.table, *(related.table for related in self.related))
+
+    @property
     def fingerprint(self) -> str:
         """Hash of the recipe and of the pg2es format: equal recipes make equal documents."""
         content = {"format": FORMAT, **self.model_dump(mode="json")}
@@ -71,7 +76,8 @@ class Meta(FileModel):
     `fence` is the transaction id X of the start fence, None until it is fixed. `filled`: a backfill has gone through
     since the recipe last changed. `verified`: compared with PostgreSQL before it went live. `revision` counts the
     changes of the recipe. `replaced_at` and `keep_until` are written when another generation takes its place.
-    `gap`: when the stream began anew, so that earlier changes may be missing; until a backfill has gone through.
+    `gap`: when it was found that earlier changes may be missing; until a backfill has gone through. `histories`: by
+    shard what Elasticsearch calls its history, another one when a snapshot takes its place.
     """
 
     pipeline: str
@@ -87,6 +93,7 @@ class Meta(FileModel):
     replaced_at: datetime | None = None
     keep_until: datetime | None = None
     gap: datetime | None = None
+    histories: dict[str, str] = Field(default_factory=dict)
     format: int = FORMAT
 
     @property

@@ -29,7 +29,7 @@ class Kind(StrEnum):
     REJECTIONS = "rejections"
     DEAD_LETTERS = "dead_letters"
     BROKEN = "broken"  # tables, rights or publication are no longer as the pipeline needs them
-    GAP = "gap"  # a stream began anew, and no backfill has gone through since
+    GAP = "gap"  # changes may be missing, and no backfill has gone through since
     DRIFT = "drift"
     RECONCILE_OVERDUE = "reconcile_overdue"
 

@@ -182,8 +182,9 @@ def _judge_pipeline(pipeline: Pipeline, seen: PipelineStatus, status: Status) ->
         yield Breach(
             Kind.GAP,
             name,
-            f"The stream of {seen.index} began anew at {seen.gap:%Y-%m-%d %H:%M} UTC: what changed before may be "
-            f"missing. Wait for the DAG recover_{pipeline.source} if it runs, else run the DAG backfill_{name}.",
+            f"{seen.index} may lack what changed before {seen.gap:%Y-%m-%d %H:%M} UTC: its stream began anew, or "
+            f"Elasticsearch holds an earlier state of it. Wait for the DAG recover_{pipeline.source} if it runs, "
+            f"else run the DAG backfill_{name}.",
         )
     if seen.index:
         yield from _judge_runs(pipeline, seen, status)

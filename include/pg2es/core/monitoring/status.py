@@ -162,7 +162,7 @@ class PipelineStatus:
     indexing: Indexing | None
     runs: dict[str, Run]
     gap: datetime | None = None
-    """When the stream of the live generation began anew; None once a backfill has gone through."""
+    """When it was found that the live generation may lack changes; None once a backfill has gone through."""
     problems: tuple[str, ...] = ()
     """What is no longer as the preflight found it."""
 

@@ -141,6 +141,24 @@ def note_verified(clients: Clients, compared: Generation) -> None:
         generation.remember(clients.elasticsearch, verified=True)
 
 
+def note_histories(client: Elasticsearch, generation: Generation) -> Generation:
+    """Write down the histories of a generation's shards, and a gap when one begins in an earlier state.
+
+    Under the source's lock.
+    """
+    known, found = generation.meta.histories, indices.read_histories(client, generation.index)
+    if found.items() <= known.items():
+        return generation
+    remember = generation.remember
+    if any(known.get(shard, history) != history for shard, history in found.items()):
+        log.warning(
+            "Index %s is no longer as the stream left it (a snapshot was restored, or a shard was allocated by force)",
+            generation.index,
+        )
+        remember = generation.note_gap
+    return remember(client, histories=known | found)
+
+
 def begin_build(client: Elasticsearch, generation: Generation) -> bool:
     """Prepare for many writes and return whether the index is empty. One that is searched keeps its settings."""
     empty = indices.count_documents(client, generation.index) == 0

@@ -5,33 +5,36 @@
              └───▶ sink ────▶ fence                   nobody writes before what the stream may have missed is visible
     source, sink ─▶ connector, positions              how one starts and stops; where it begins and goes on
     barrier                                           everything committed before now is searchable
-    steering                                          pause, stop, resume, restart
+    steering ────▶ finding                            pause, stop, resume, restart; which connectors are meant
 
 `ensure_source` and `ensure_sink` read what is wanted once, compare it with what is there, and act; they may be run at
 any time. Here belongs what makes a stream be there and be at the right place. What mends or renews one is `recovery`.
 """
 
 from pg2es.services.stream.barrier import SinkProgress, count_lag, is_in_kafka, pass_barrier, write_marker
-from pg2es.services.stream.connector import remove_connector, stop_connector
+from pg2es.services.stream.connector import OnStop, remove_connector, stop_connector
 from pg2es.services.stream.deployment import deploy, kept_generations, remove_source
 from pg2es.services.stream.fence import wait_for_fence
+from pg2es.services.stream.finding import find_connectors
 from pg2es.services.stream.positions import is_streamed
 from pg2es.services.stream.replication import (
     Publication,
     describe_partial,
     drop_publication,
     read_installation,
+    read_marks,
     read_publication,
     unpublished,
 )
 from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_sink
 from pg2es.services.stream.source import ensure_source, renew_source
-from pg2es.services.stream.steering import find_connectors, remove_sinks, steer
+from pg2es.services.stream.steering import remove_sinks, steer
 from pg2es.services.stream.topics import RETENTION_MS
 from pg2es.services.stream.writability import find_write_problems, unpublishable_when_full
 
 __all__ = [
     "RETENTION_MS",
+    "OnStop",
     "Publication",
     "SinkProgress",
     "count_lag",
@@ -47,6 +50,7 @@ __all__ = [
     "kept_generations",
     "pass_barrier",
     "read_installation",
+    "read_marks",
     "read_publication",
     "remove_connector",
     "remove_generation",
