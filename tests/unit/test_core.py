@@ -275,12 +275,9 @@ def test_errors_are_counted() -> None:
 
 
 def test_a_logged_configuration_hides_what_is_secret() -> None:
-    config = {"database.password": "hunter2", "elasticsearch.api.key": "hunter2", "index": "orders-000001"}
-    assert json.loads(masked(config)) == {
-        "database.password": "***",
-        "elasticsearch.api.key": "***",
-        "index": "orders-000001",
-    }
+    secrets = ["database.password", "elasticsearch.api.key", "sasl.x.private.key.passphrase", "basic.auth.user.info"]
+    config = {**dict.fromkeys(secrets, "hunter2"), "index": "orders-000001"}
+    assert json.loads(masked(config)) == {**dict.fromkeys(secrets, "***"), "index": "orders-000001"}
 
 
 def test_offsets_are_written_as_connect_takes_them() -> None:

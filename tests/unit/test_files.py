@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pg2es.core.config import Pipeline, Platform, Project, Source, check_urls, load_project, resolve_fields
-from pg2es.core.config.files import load_model
+from pg2es.core.config.files import FileModel, load_model
+from pg2es.core.config.platform import KafkaSettings
 from pg2es.core.config.references import is_reference, resolve
 from pg2es.core.errors import ConfigError
 
@@ -52,6 +53,10 @@ SOURCE: dict[str, Any] = {"name": "shop", "postgres": POSTGRES}
         ({"document": "-- nothing\n/* ; */"}, "document", "holds no statement; write a SELECT"),
         ({"document": "SELECT 1; SELECT 2"}, "document", "holds more than one statement; write a single SELECT"),
         ({"document": "SELECT id FROM root WHERE id = $1"}, "document", "holds the parameter $1, for which"),
+        ({"document": "SELECT 'it''s FROM root"}, "document", "holds ' that is not closed"),
+        ({"document": 'SELECT "id FROM root'}, "document", 'holds " that is not closed'),
+        ({"document": "SELECT id /* the key FROM root"}, "document", "holds /* that is not closed"),
+        ({"document": "SELECT $a$it's $b$ FROM root"}, "document", "holds $a$ that is not closed"),
         ({"reconcile": {"every_h": float("inf")}}, "reconcile.every_h", "input should be a finite number"),
         ({"reconcile": {"every_h": 1e12}}, "reconcile.every_h", "less than or equal to 8760, found 1000000000000.0"),
         ({"backfill": {"parallelism": 12}}, "backfill.parallelism", "less than or equal to 8, found 12"),
@@ -72,6 +77,7 @@ def test_a_pipeline_that_cannot_be(changes: dict[str, Any], key: str, sentence: 
     [
         ({"postgres": POSTGRES | {"password": "hunter2"}}, "postgres.password", "a secret does not stand in a file"),
         ({"postgres": POSTGRES | {"sslmode": "on"}}, "postgres.sslmode", "found 'on'"),
+        ({"postgres": POSTGRES | {"host": "http://a:b@c"}}, "postgres.host", "must be the name or address of a host"),
         ({"postgres": POSTGRES | {"port": "many"}}, "postgres.port", "found 'many'"),
         ({"postgres": {**POSTGRES, "pasword": "x"}}, "postgres.pasword", "unknown key; allowed here: database, host"),
         ({"slot": "My-Slot"}, "slot", "found 'My-Slot'"),
@@ -86,9 +92,18 @@ def test_a_source_that_cannot_be(changes: dict[str, Any], key: str, sentence: st
     assert sentence in raised.value.problem
 
 
-def test_a_secret_is_in_no_error() -> None:
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (Source, SOURCE | {"postgres": POSTGRES | {"password": "hunter2"}}),
+        (Source, SOURCE | {"postgres": POSTGRES | {"host": "http://user:hunter2@host"}}),
+        (KafkaSettings, {"bootstrap": "a:1", "properties": {"sasl.jaas.config": ["hunter2"]}}),
+        (KafkaSettings, {"bootstrap": "a:1", "properties": {"x.private.key.passphrase": {"value": "hunter2"}}}),
+    ],
+)
+def test_a_secret_is_in_no_error(model: type[FileModel], values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as raised:
-        load_model(FILE, Source, SOURCE | {"postgres": POSTGRES | {"password": "hunter2"}})
+        load_model(FILE, model, values)
     assert "hunter2" not in str(raised.value)
 
 

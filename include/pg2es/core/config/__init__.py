@@ -20,7 +20,7 @@ from pg2es.core.config.pipeline import (
 )
 from pg2es.core.config.platform import Platform, PlatformMonitor
 from pg2es.core.config.project import Project, SetAside, load_project
-from pg2es.core.config.references import find_reference
+from pg2es.core.config.references import find_reference, is_secret
 from pg2es.core.config.source import LAST_PORT, Events, Source
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "check_urls",
     "find_reference",
     "flatten_settings",
+    "is_secret",
     "load_project",
     "resolve_fields",
 ]

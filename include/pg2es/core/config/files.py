@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pg2es.core.config.references import is_reference, resolve
+from pg2es.core.config.references import is_reference, is_secret, resolve
 from pg2es.core.config.texts import describe, read_yaml
 from pg2es.core.errors import ConfigError
 
@@ -67,7 +67,8 @@ def _explain(problem: Any, model: type[BaseModel], found: object) -> str:
         return "is missing; it is required"
     message = problem["msg"].removeprefix("Value error, ")
     # What stands in a secret's place may be one.
-    show = found is not None and "secret" not in message and "password" not in str(problem["loc"][-1])
+    hidden = "secret" in message or any(is_secret(str(part)) for part in problem["loc"])
+    show = found is not None and not hidden
     return f"{message[0].lower()}{message[1:]}" + (f", found {describe(found)}" if show else "")
 
 

@@ -15,11 +15,18 @@ _REFERENCE = re.compile(r"\$\{(?:env:(?P<name>[^:}]+)|file:(?P<file>[^:}]+):(?P<
 _ANY_REFERENCE = re.compile(r"\$\{[^}]*:[^}]*\}")
 """What a worker replaces wherever it stands, when it knows the name before the colon."""
 
+_SECRETS = ("password", "passphrase", "api.key", "secret", "token", "jaas.config", "keystore.key", "user.info")
+
 
 def find_reference(text: str) -> str | None:
     """Return the first part of `text` that a worker of Kafka Connect may take for a reference, or None."""
     found = _ANY_REFERENCE.search(text)
     return found[0] if found else None
+
+
+def is_secret(name: str) -> bool:
+    """Return whether an option of that name holds a secret, or a reference to one: whatever stands there is hidden."""
+    return name.endswith(_SECRETS)
 
 
 def is_reference(text: str) -> bool:

@@ -49,6 +49,13 @@ class PostgresSettings(FileModel):
         lambda value: str(value) if isinstance(value, int) else value
     )
 
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str) -> str:
+        if "://" in host or "@" in host:
+            raise ValueError("must be the name or address of a host; a URL, which may hold a secret, is none")
+        return host
+
     @field_validator("port")
     @classmethod
     def _check_port(cls, port: str) -> str:

@@ -1,6 +1,7 @@
 """How a connector's configuration differs from the wanted one, for a log: secrets are hidden."""
 
-from pg2es.core.stream.connectors import Config, is_secret
+from pg2es.core.config import is_secret
+from pg2es.core.stream.connectors import Config
 
 _LONGEST = 100
 
