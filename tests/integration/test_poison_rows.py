@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pg2es.adapters.elasticsearch import BulkOutcome, Client, Rejection, indices, send_bulk
 from pg2es.core.drift import Comparison, Deep, Outcome, Reconciliation
 from pg2es.core.errors import DocumentsRejected, UnreadableRow
 from pg2es.core.sql import protocol
@@ -13,6 +14,7 @@ from pg2es.services import dead_letters as replay
 from pg2es.services.drift import compare, reconcile
 from pg2es.services.drift.unreadable import find_unreadable
 from pg2es.services.generations import require_live_generation
+from pg2es.services.refresh import refresher
 from pg2es.services.tables import read_tables
 from tests import oracle
 from tests.integration.batch import check_equal, copy_all, make_generation, run_backfill
@@ -248,3 +250,28 @@ def test_a_slow_slice_is_read_row_by_row(
     make_generation(clients, pipeline)
     [result] = copy_all(clients, pipeline, count=1)
     assert (result.rows, result.written, result.rejected) == (400, 400, 0)
+
+
+def test_a_document_over_which_elasticsearch_fails_is_rejected(
+    project_folder: ProjectFolder, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute(*EVENTS)
+    pipeline = project_folder.add_pipeline("events", "public.events")
+    clients = project_folder.clients()
+
+    def send(client: Client, index: str, body: bytes, items: int) -> BulkOutcome:
+        """Send all but one document, as to a server that fails over it."""
+        lines = body.splitlines(keepends=True)
+        failed = lines.index(next(line for line in lines if b'"_id":"50"' in line))
+        outcome = send_bulk(client, index, b"".join(lines[:failed] + lines[failed + 2 :]), items - 1)
+        outcome.add(BulkOutcome(failing=[Rejection("50", "null_pointer_exception", "nothing there")]))
+        return outcome
+
+    monkeypatch.setattr(refresher, "send_bulk", send)
+    monkeypatch.setattr(refresher, "MOST_FAILURES", 3)
+    make_generation(clients, pipeline)
+    [result] = copy_all(clients, pipeline, count=1)
+    assert (result.rejected, result.samples) == (1, ("document 50: null_pointer_exception: nothing there",))
+    live = require_live_generation(clients.elasticsearch, pipeline)
+    indices.refresh_index(clients.elasticsearch, live.index)
+    assert indices.count_documents(clients.elasticsearch, live.index) == 399

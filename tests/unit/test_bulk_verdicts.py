@@ -13,6 +13,7 @@ from pg2es.adapters.elasticsearch.client import Verdict, judge
         (404, None, Verdict.WRITTEN),  # a delete that found nothing
         (409, "version_conflict_engine_exception", Verdict.CONFLICT),
         (429, "es_rejected_execution_exception", Verdict.AGAIN),
+        (500, "null_pointer_exception", Verdict.AGAIN),
         (503, "unavailable_shards_exception", Verdict.AGAIN),
         (403, "cluster_block_exception", Verdict.AGAIN),
         (400, "index_closed_exception", Verdict.AGAIN),

@@ -28,6 +28,7 @@ class _RawJson(JsonSerializer):
 
 
 _OVERLOADED = frozenset({408, 429, 500, 502, 503, 504})
+_FAILED = frozenset({500, 502, 504})
 _OF_THE_INDEX = frozenset({"cluster_block_exception", "index_closed_exception"})
 
 _BY_STATUS: dict[int, tuple[type[Pg2esError], str]] = {
@@ -122,12 +123,16 @@ class Rejection:
 
 @dataclass
 class BulkOutcome:
-    """Counts over the items of bulk requests. `again` holds a reason for each item that was not acknowledged."""
+    """Counts over the items of bulk requests. `again` holds a reason for each item that was not acknowledged.
+
+    `failing` are those not acknowledged because Elasticsearch itself fails over them: it may do so each time.
+    """
 
     written: int = 0
     conflicts: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+    failing: list[Rejection] = field(default_factory=list)
 
     def add(self, other: "BulkOutcome") -> None:
         """Add the counts of another outcome."""
@@ -135,6 +140,7 @@ class BulkOutcome:
         self.conflicts += other.conflicts
         self.rejected.extend(other.rejected)
         self.again.extend(other.again)
+        self.failing.extend(other.failing)
 
 
 def send_bulk(client: Client, index: str, body: bytes, items: int) -> BulkOutcome:
@@ -186,6 +192,8 @@ def _judge(item: dict[str, Any], outcome: BulkOutcome) -> None:
             outcome.written += 1
         case Verdict.CONFLICT:
             outcome.conflicts += 1
+        case Verdict.AGAIN if item["status"] in _FAILED:
+            outcome.failing.append(Rejection(item["_id"], error_type, reason))
         case Verdict.AGAIN:
             outcome.again.append(f"{error_type}: {reason}")
         case Verdict.REJECTED:

@@ -105,6 +105,6 @@ def _write(client: Client, at: datetime, samples: list[dict[str, Any]], keep_day
             indices.remove_index(client, outdated)
     body = b"".join(b'{"index":{}}\n' + orjson.dumps(sample, option=orjson.OPT_APPEND_NEWLINE) for sample in samples)
     outcome = send_bulk(client, index, body, len(samples))
-    for problem in (*outcome.rejected, *outcome.again):
+    for problem in (*outcome.rejected, *outcome.failing, *outcome.again):
         log.warning("A sample was not taken by %s: %s", index, problem)
     indices.refresh_index(client, index)

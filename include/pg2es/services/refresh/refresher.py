@@ -10,7 +10,7 @@ is written before the transaction that read it has committed (refresh protocol, 
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -54,6 +54,9 @@ DEADLINE_S = 600
 
 PATIENCE_S = 300
 """How long one process keeps trying before it leaves the retry to its caller."""
+
+MOST_FAILURES = 8
+"""So often Elasticsearch may fail over a document, for more than a minute, before that is rejected."""
 
 KEYS_AT_ONCE = 500
 
@@ -108,6 +111,7 @@ class Refresher:
         schedule: Callable[[Sequence[Key]], None] | None = None,
     ) -> None:
         self._schedule = schedule
+        self._failures: Counter[str] = Counter()
         self._session = session
         self._client = client
         self._target = target
@@ -263,6 +267,12 @@ class Refresher:
         total = BulkOutcome()
         for outcome in outcomes:
             total.add(outcome)
+        for failed in total.failing:
+            self._failures[failed.id] += 1
+            if self._failures[failed.id] < MOST_FAILURES:
+                total.again.append(str(failed))
+            else:
+                total.rejected.append(failed)
         redact = self._target.sql.pipeline.redact
         reasons = [replace(rejection, reason=redact_reason(rejection.reason, redact)) for rejection in total.rejected]
         total.rejected = read.refused + reasons
