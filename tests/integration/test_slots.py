@@ -1,11 +1,14 @@
 """A slot that is lost, or made anew by somebody: Debezium stops, the monitor says so for as long as it is so, nothing
 is skipped over, and a recovery brings what the stream has missed."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 
 from pg2es.core.errors import SlotLost
 from pg2es.core.monitoring import Kind
-from pg2es.core.stream import source_position
+from pg2es.core.stream import source_position, source_start
 from pg2es.services import recovery
 from pg2es.services.recovery import mend
 from pg2es.services.stream import deploy, ensure_source
@@ -67,6 +70,31 @@ def test_a_source_never_starts_without_a_position(streamed: Streamed) -> None:
     streamed.check_equal()
 
 
+def test_a_position_is_read_while_it_is_reset(streamed: Streamed) -> None:
+    connect, name = streamed.clients.connect, streamed.source.connector
+    connect.stop(name)
+    streamed.wait_until_stopped(name)
+    position = source_position(connect.offsets(name)) or 0
+    assert position
+    seen: list[int | None] = []
+    over = Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(source_position(connect.offsets(name)))
+
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(look)
+        for _ in range(3):
+            connect.reset_offsets(name)
+            connect.alter_offsets(name, source_start(streamed.source.topic_prefix, position))
+        over.set()
+        looking.result()
+    assert {*seen} == {None, position}
+    connect.resume(name)
+    streamed.check_equal()
+
+
 def test_a_slot_dropped_while_its_connector_is_stopped(streamed: Streamed) -> None:
     source, clients = streamed.source, streamed.clients
     clients.connect.stop(source.connector)
@@ -115,6 +143,21 @@ def test_a_slot_made_anew_by_debezium_is_told_after_it_has_gone_on(streamed: Str
     streamed.wait_until(lambda: source_position(clients.connect.offsets(source.connector)))
     assert streamed.slots() == [(source.slot, False)]
     check_lost(streamed, Kind.SLOT_RECREATED, "made anew (it is no failover slot)")
+    recover_and_check(streamed)
+
+
+def test_wal_that_debezium_cannot_read(streamed: Streamed) -> None:
+    """The WAL holds columns that differ in case only, as they were: renaming one, or capturing less, comes too late."""
+    source, clients = streamed.source, streamed.clients
+    streamed.database.execute('ALTER TABLE public.parts ADD COLUMN "Number" text')
+    assert "Rename one of them" in streamed.breaches()[Kind.BROKEN].sentence
+    streamed.change("unreadable")
+    streamed.wait_until_failed(source.connector)
+    streamed.database.execute('ALTER TABLE public.parts DROP COLUMN "Number"')
+    config = clients.connect.config(source.connector) or {}
+    clients.connect.update(source.connector, config | {"table.include.list": "public.none"})
+    clients.connect.restart(source.connector, only_failed=False)
+    streamed.wait_until_failed(source.connector)
     recover_and_check(streamed)
 
 
