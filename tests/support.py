@@ -16,8 +16,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from pg2es.core.config import Pipeline, Source, load_project
-from pg2es.core.generations import is_sink_of
 from pg2es.services.clients import Clients
+from pg2es.services.stream import find_connectors
 from pg2es.services.waiting import wait_for
 
 CHECKOUT = Path(__file__).parent.parent
@@ -189,11 +189,8 @@ def open_elasticsearch() -> Elasticsearch:
 
 def remove_stream(clients: Clients, source: Source) -> None:
     """Take away the connectors and topics of a source, whatever state they are in; its database then has no reader."""
-    for pipeline in clients.project.pipelines_of(source):
-        for name in clients.connect.list_connectors():
-            if is_sink_of(pipeline.alias, name):
-                clients.connect.remove(name)
-    clients.connect.remove(source.connector)
+    for name in find_connectors(clients, source, None):
+        clients.connect.remove(name)
     with connect("postgres", superuser=True) as session:
         used = "SELECT FROM pg_replication_slots WHERE slot_name = %s AND active"
         wait_for(

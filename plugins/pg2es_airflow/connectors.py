@@ -102,10 +102,16 @@ def _mend(servers: "Clients", source: "Source") -> str:
         return f"{source.name}: the DAG recover_{source.name} runs, so nothing is touched."
     kept: dict[str, Any] = recall(_tries_of(source), {})
     tries = {name: Tries.from_json(values) for name, values in kept.items()}
-    found = mend(servers, source, tries, time.time())
-    left = {name: values.to_json() for name, values in found.tries.items()}
-    if left != kept:
-        keep(_tries_of(source), left)
+
+    def remember(tries: dict[str, Tries]) -> None:
+        nonlocal kept
+        left = {name: values.to_json() for name, values in tries.items()}
+        if left != kept:
+            keep(_tries_of(source), left)
+        kept = left
+
+    found = mend(servers, source, tries, time.time(), remember)
+    remember(found.tries)
     if found.deployed and not found.unanswered:
         found.notes += _name_orphans(servers, source)
     text = f"{source.name}: {found}"

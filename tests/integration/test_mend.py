@@ -25,7 +25,7 @@ from pg2es.services.locks import locked_source
 from pg2es.services.recovery import find_leftovers, mend, mending, remove_leftovers
 from pg2es.services.recovery.mending import Mended
 from pg2es.services.recovery.orphans import Leftovers
-from pg2es.services.stream import read_installation, remove_connector, steer, steering
+from pg2es.services.stream import find_connectors, read_installation, remove_connector, remove_sinks, steer
 from pg2es.services.stream.connector import create_stopped, is_stopped
 from pg2es.services.stream.replication import ensure_publication
 from tests.integration.batch import run_backfill
@@ -190,6 +190,26 @@ def test_a_look_that_is_cut_off_leaves_nothing_stopped(streamed: Streamed, monke
     streamed.check_equal()
 
 
+def test_a_look_that_is_killed_leaves_nothing_stopped(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients, kept = streamed.clients, dict[str, Tries]()
+
+    def end(self: ConnectCluster, name: str, *_: object) -> None:
+        raise SystemExit(name)
+
+    for name in (streamed.source.connector, streamed.sink):
+        clients.connect.update(name, (clients.connect.config(name) or {}) | {"errors.log.enable": "false"})
+        with monkeypatch.context() as patched:
+            patched.setattr(ConnectCluster, "update", end)
+            with pytest.raises(SystemExit, match=name):
+                mend(clients, streamed.source, {"other": Tries(1, 1)}, 1000, kept.update)
+        assert is_stopped(clients, name)
+        assert kept.pop("other") == Tries(1, 1)
+        found = look(streamed, kept)
+        assert (found.notes, found.problems, found.tries) == ([], [], {})
+        streamed.check_equal()
+        kept.clear()
+
+
 def test_who_changes_the_source_is_not_waited_for(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mending, "LOCK_TIMEOUT_S", 0.1)
     with ThreadPoolExecutor() as pool, locked_source(streamed.clients, streamed.source):
@@ -284,11 +304,31 @@ def test_leftover_slots_and_publications(streamed: Streamed) -> None:
     streamed.check_equal()
 
 
+def test_another_installation_has_the_publication(streamed_folder: ProjectFolder, database: Database) -> None:
+    database.execute("CREATE TABLE public.parts (id bigint PRIMARY KEY)")
+    pipeline, source = streamed_folder.add_pipeline("parts", "public.parts"), streamed_folder.source_model()
+    clients = streamed_folder.clients()
+    for mark in (OwnerMark("0123456789abcdef", source.slot), OwnerMark("0123456789abcdef", "theirs")):
+        name = source.publication if mark.slot == "theirs" else "theirs"
+        with clients.session(source) as session:
+            ensure_publication(session, name, None, ["public.parts"], mark)
+        with pytest.raises(ConnectorError, match=f"publication {name} and slot {mark.slot} belong to another"):
+            backfill.prepare(clients, pipeline)
+        assert clients.connect.config(source.connector) is None
+        assert database.fetch("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+        database.execute(f"COMMENT ON PUBLICATION {name} IS NULL")
+    run_backfill(clients, pipeline)
+    database.execute(
+        f"COMMENT ON PUBLICATION {source.publication} IS '{OwnerMark('of other workers', source.slot).to_comment()}'"
+    )
+    assert mend(clients, source, {}, 1000).problems == []
+
+
 def test_removing_the_sinks_of_a_pipeline_leaves_its_source(streamed: Streamed) -> None:
     clients, source = streamed.clients, streamed.source
     sink = streamed.sink
-    assert steering.remove_sinks(clients, source, streamed.pipeline) == [sink]
-    assert steering.find_connectors(clients, source, None) == [source.connector]
+    assert remove_sinks(clients, source, streamed.pipeline) == [sink]
+    assert find_connectors(clients, source, None) == [source.connector]
     with pytest.raises(ConnectorError, match="There is no connector of pipeline parts"):
         steer(clients, source, streamed.pipeline, Steering.PAUSE)
 

@@ -23,6 +23,11 @@ def comment_publication(name: str, comment: str) -> str:
     return f"COMMENT ON PUBLICATION {quote(name)} IS {literal(comment)}"
 
 
+def unmark(name: str) -> str:
+    """Takes the comment of a publication away."""
+    return f"COMMENT ON PUBLICATION {quote(name)} IS NULL"
+
+
 def add_tables(name: str, tables: Iterable[str]) -> str:
     """Adds tables to a publication."""
     return f"ALTER PUBLICATION {quote(name)} ADD TABLE {_list(tables)}"

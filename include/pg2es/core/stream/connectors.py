@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance, find_reference
+from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance, find_reference, is_secret
 from pg2es.core.errors import CatalogError
 from pg2es.core.sql import DocumentSql, all_roots, protocol, rootless_keys, route_columns, route_sql
 from pg2es.core.table import Table
@@ -266,6 +266,11 @@ def _error_options(pipeline: Pipeline, source: Source, platform: Platform) -> Co
     return options
 
 
+def feeds_from(source: Source, config: Config) -> bool:
+    """Return whether a connector is a sink that reads the source."""
+    return config.get("refresh.topic") == source.refresh_topic(config.get("pipeline", ""))
+
+
 def topics_of(config: Config) -> list[str]:
     """Return the topics that a sink reads."""
     return config["topics"].split(",")
@@ -282,11 +287,6 @@ def topics_to_reach(config: Config) -> list[list[str]]:
     if refresh is None:  # deployed by a version that had none
         return [sorted(topics)]
     return [sorted(topics - {refresh, config["refresh.later.topic"]}), [refresh], [refresh]]
-
-
-def is_secret(option: str) -> bool:
-    """Return whether an option holds a secret: a reference to one, but whatever stands there is hidden."""
-    return option.endswith(("password", "api.key", "secret", "jaas.config", "keystore.key"))
 
 
 def masked(config: Config) -> str:

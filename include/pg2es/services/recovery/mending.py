@@ -18,7 +18,7 @@ from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, live_generation
 from pg2es.services.locks import locked_source
 from pg2es.services.recovery.stream_checks import check_stream
-from pg2es.services.stream import ensure_sink, ensure_source, is_streamed, kept_generations
+from pg2es.services.stream import OnStop, ensure_sink, ensure_source, is_streamed, kept_generations
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +47,26 @@ class Mended:
         return "\n".join([*unanswered, *self.problems, *self.done, *self.notes]) or "Nothing to do."
 
 
-def mend(clients: Clients, source: Source, tries: dict[str, Tries], now: float) -> Mended:
+Keep = Callable[[dict[str, Tries]], object]
+"""Keeps the tries for the next look, should this one be killed."""
+
+
+def mend(clients: Clients, source: Source, tries: dict[str, Tries], now: float, keep: Keep = lambda _: None) -> Mended:
     """Mend the connectors of a source. `tries`: of connectors that were restarted before, as the last look left them.
 
-    A server that does not answer ends the look; what was done until then is returned, and the tries with it.
+    A server that does not answer ends the look; what was done until then is returned, and the tries with it. Before a
+    connector is stopped for a change, `keep` is told.
     """
     mended = Mended()
     try:
-        _look(clients, source, tries, now, mended)
+        _look(clients, source, tries, now, mended, keep)
     except TransientError as error:
         mended.unanswered = str(error)
         mended.tries = tries | mended.tries
     return mended
 
 
-def _look(clients: Clients, source: Source, tries: dict[str, Tries], now: float, mended: Mended) -> None:
+def _look(clients: Clients, source: Source, tries: dict[str, Tries], now: float, mended: Mended, keep: Keep) -> None:
     if not is_streamed(clients, source):
         mended.deployed = False
         mended.notes.append("It is not deployed; the first backfill of a pipeline does that.")
@@ -71,8 +76,8 @@ def _look(clients: Clients, source: Source, tries: dict[str, Tries], now: float,
             mended.deployed = False
             mended.notes.append("It was removed.")
             return
-        look = _Look(clients, tries, now, mended)
-        look.mend(source.connector, lambda mend: ensure_source(clients, source, mend=mend))
+        look = _Look(clients, tries, now, mended, keep)
+        look.mend(source.connector, lambda mend, on_stop: ensure_source(clients, source, mend=mend, on_stop=on_stop))
         fed = [look.mend_sinks(pipeline) for pipeline in clients.project.pipelines_of(source)]
         mended.notes += check_stream(clients, source, [generation for generation in fed if generation])
 
@@ -80,10 +85,11 @@ def _look(clients: Clients, source: Source, tries: dict[str, Tries], now: float,
 class _Look:
     """One look at the connectors."""
 
-    def __init__(self, clients: Clients, tries: dict[str, Tries], now: float, mended: Mended) -> None:
+    def __init__(self, clients: Clients, tries: dict[str, Tries], now: float, mended: Mended, keep: Keep) -> None:
         self._clients = clients
         self._tries = tries
         self._now = now
+        self._keep_now = keep
         self._before = clients.connect.list_statuses()
         self.mended = mended
 
@@ -96,16 +102,19 @@ class _Look:
             self.mended.problems.append(str(error))
             return None
         if live and live.meta.fence:
-            self.mend(sink_connector(live.index), lambda mend: ensure_sink(self._clients, pipeline, live, mend=mend))
+            self._mend_sink(pipeline, live)
         for kept in all_kept:
-            self.mend(
-                sink_connector(kept.index),
-                lambda mend, kept=kept: ensure_sink(self._clients, pipeline, kept, mend=mend),  # type: ignore[misc]
-                needed=False,
-            )
+            self._mend_sink(pipeline, kept, needed=False)
         return live
 
-    def mend(self, name: str, ensure: Callable[[bool], object], *, needed: bool = True) -> None:
+    def _mend_sink(self, pipeline: Pipeline, generation: Generation, *, needed: bool = True) -> None:
+        self.mend(
+            sink_connector(generation.index),
+            lambda mend, on_stop: ensure_sink(self._clients, pipeline, generation, mend=mend, on_stop=on_stop),
+            needed=needed,
+        )
+
+    def mend(self, name: str, ensure: Callable[[bool, OnStop], object], *, needed: bool = True) -> None:
         """Mend one connector; that one that is not `needed` cannot be mended harms nobody."""
         found = self._before.get(name)
         tries = self._tries.get(name, Tries())
@@ -115,7 +124,7 @@ class _Look:
             return
         try:
             # One that the last look left stopped is started, as by somebody who deploys it.
-            ensure(not (asleep and tries.cut_off))
+            ensure(not (asleep and tries.cut_off), lambda: self._keep_cut_off(name, tries))
         except TransientError:
             self._keep(name, replace(tries, cut_off=self._may_be_stopped(name)))
             raise
@@ -131,6 +140,10 @@ class _Look:
             self._keep(name, note_running(self._tries[name], self._now))
         else:
             self._keep(name, replace(tries, cut_off=False))
+
+    def _keep_cut_off(self, name: str, tries: Tries) -> None:
+        """Let the next look know, should this one be killed, that it was not somebody's wish to stop a connector."""
+        self._keep_now(self._tries | self.mended.tries | {name: replace(tries, cut_off=True)})
 
     def _may_be_stopped(self, name: str) -> bool:
         """Return whether a connector may have been left stopped."""

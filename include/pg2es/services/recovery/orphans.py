@@ -7,12 +7,11 @@ from pg2es.adapters.elasticsearch import indices
 from pg2es.adapters.postgres import Session, translate_errors
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.generations import is_scratch_of, is_sink_of, sink_connector
-from pg2es.core.recovery import OwnerMark
 from pg2es.core.sql import catalog
 from pg2es.services.clients import Clients
 from pg2es.services.generations import list_generations
 from pg2es.services.locks import locked_source
-from pg2es.services.stream import drop_publication, read_installation, remove_connector, remove_generation
+from pg2es.services.stream import drop_publication, read_installation, read_marks, remove_connector, remove_generation
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +91,11 @@ def _find_leftovers(clients: Clients, session: Session, source: Source) -> Lefto
     configs = [config for _, config in clients.connect.list_statuses().values()]
     used = {config.get("slot.name") for config in configs} | {one.slot for one in named}
     with translate_errors(f"Source {source.name}"):
-        commented = session.execute(catalog.COMMENTED_PUBLICATIONS, [[one.publication for one in named]]).fetchall()
-        marks = {name: OwnerMark.from_comment(comment) for name, comment in commented}
+        marks = read_marks(session, [one.publication for one in named])
         ours = {
             name: mark.slot
             for name, mark in marks.items()
-            if mark and mark.installation == installation and mark.slot not in used
+            if mark.installation == installation and mark.slot not in used
         }
         slots: dict[str, bool] = dict(session.execute(catalog.SLOTS, [list(ours.values())]).fetchall())
     return Leftovers(

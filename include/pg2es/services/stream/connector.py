@@ -1,6 +1,7 @@
 """One connector of Kafka Connect, whichever: made, changed, started, stopped and removed; each step is waited for."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from pg2es.core.errors import ConnectorError, ConnectorExists, ConnectUnavailable, Pg2esError, TransientError
@@ -11,6 +12,13 @@ from pg2es.services.waiting import wait_for
 log = logging.getLogger(__name__)
 
 RUNNING_TIMEOUT_S = 120
+
+OnStop = Callable[[], object]
+"""Called before a connector that runs is stopped for a moment: whoever is killed then has said so before."""
+
+
+def say_nothing() -> None:
+    """Leave it to whoever sees that a run has failed."""
 
 
 def create_stopped(clients: Clients, name: str, config: Config) -> None:
@@ -38,14 +46,17 @@ def is_stopped(clients: Clients, name: str) -> bool:
     return status is not None and status.state == "STOPPED"
 
 
-def start_connector(clients: Clients, name: str, config: Config, *, mend: bool, begins: bool) -> None:
+def start_connector(
+    clients: Clients, name: str, config: Config, *, begins: bool, mend: bool, on_stop: OnStop = say_nothing
+) -> None:
     """Give a connector its configuration and start it; one that `begins` was stopped, or made, by ourselves.
 
-    `mend`: what has failed, was paused or was stopped is left to the caller.
+    `mend`: what has failed, was paused or was stopped is left to the caller. `on_stop` is called before it is stopped.
     """
     if changes := describe_changes(clients.connect.config(name) or {}, config):
         clients.connect.validate(name, config)
         log.info("Changing connector %s:\n%s", name, "\n".join(changes))
+        on_stop()
         _change(clients, name, config, begins=begins)
     status = clients.connect.status(name)
     if changes or begins or (not mend and status and status.state in ("STOPPED", "PAUSED")):

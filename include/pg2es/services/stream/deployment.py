@@ -4,11 +4,12 @@ import logging
 
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import PermanentError
-from pg2es.core.generations import is_sink_of, sink_connector
+from pg2es.core.generations import sink_connector
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, list_generations, live_generation
 from pg2es.services.locks import locked_source
 from pg2es.services.stream.connector import remove_connector
+from pg2es.services.stream.finding import find_connectors
 from pg2es.services.stream.replication import drop_slot_and_publication
 from pg2es.services.stream.sink import ensure_sink
 from pg2es.services.stream.source import ensure_source
@@ -49,12 +50,8 @@ def remove_source(clients: Clients, source: Source) -> list[str]:
     Raises ConfigError when pipelines of it are set aside: their sinks would stay.
     """
     clients.project.check_whole(source)
-    aliases = [pipeline.alias for pipeline in clients.project.pipelines_of(source)]
     with locked_source(clients, source):
-        existing = sorted(clients.connect.list_connectors())
-        # By name, not by index: a sink whose index is gone goes as well.
-        removed = [name for name in existing if any(is_sink_of(alias, name) for alias in aliases)]
-        removed += [name for name in existing if name == source.connector]
+        removed = sorted(find_connectors(clients, source, None), key=lambda name: name == source.connector)
         for name in removed:
             remove_connector(clients, name)
         with clients.session(source) as session:

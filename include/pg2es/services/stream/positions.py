@@ -10,11 +10,12 @@ from pg2es.adapters import kafka
 from pg2es.adapters.postgres import Session
 from pg2es.core.config import Source
 from pg2es.core.errors import SlotLost
-from pg2es.core.generations import is_sink_of, sink_connector
+from pg2es.core.generations import sink_connector
 from pg2es.core.stream import Config, sink_start, source_position, source_start, topics_of
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, list_generations
 from pg2es.services.stream.fence import take_fence
+from pg2es.services.stream.finding import find_connectors
 from pg2es.services.stream.replication import SlotPosition
 
 log = logging.getLogger(__name__)
@@ -22,13 +23,9 @@ log = logging.getLogger(__name__)
 
 def is_streamed(clients: Clients, source: Source) -> bool:
     """Return whether something goes on from the source's slot: its connector, a sink, or the position of one."""
-    names = clients.connect.list_connectors()
-    pipelines = clients.project.pipelines_of(source)
-    if source.connector in names or any(is_sink_of(pipeline.alias, name) for pipeline in pipelines for name in names):
-        return True
-    return any(
+    return bool(find_connectors(clients, source, None)) or any(
         sink_positions(clients, generation.index)
-        for pipeline in pipelines
+        for pipeline in clients.project.pipelines_of(source)
         for generation in list_generations(clients.elasticsearch, pipeline)
     )
 

@@ -98,6 +98,31 @@ def read_installation(clients: Clients) -> str:
     return installation_id(kafka.read_cluster_id(clients.kafka), clients.connect.urls)
 
 
+def read_marks(session: Session, besides: Iterable[str] = ()) -> dict[str, OwnerMark]:
+    """Return the marks of the publications in the database that have one, by name, without those `besides`."""
+    commented = session.execute(catalog.COMMENTED_PUBLICATIONS, [list(besides)]).fetchall()
+    marks = {name: OwnerMark.from_comment(comment) for name, comment in commented}
+    return {name: mark for name, mark in marks.items() if mark}
+
+
+def check_owner(clients: Clients, session: Session, source: Source, *, is_streamed: Callable[[], bool]) -> None:
+    """Raise ConnectorError when publication or slot of a source are another installation's: both would lose changes.
+
+    What `is_streamed` from it here is ours, whatever a mark says that was made with other workers.
+    """
+    with translate_errors(f"Source {source.name}"):
+        marks = read_marks(session)
+    ours = read_installation(clients)
+    for name, mark in marks.items():
+        shared = name == source.publication or mark.slot == source.slot
+        if shared and mark.installation != ours and not is_streamed():
+            raise ConnectorError(
+                f"Source {source.name}: publication {name} and slot {mark.slot} belong to another installation of "
+                f"pg2es. Give the source a `publication` and a `slot` of its own; if that installation is no more, "
+                f"take its mark away: {publications.unmark(name)};"
+            )
+
+
 def describe_partial(publication: str, table: str) -> str:
     """Return the sentence about a table of which a publication leaves out rows or columns, with what mends it."""
     mend = " ".join(f"{statement};" for statement in remedies.publish_whole(publication, table))

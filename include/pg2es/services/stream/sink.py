@@ -13,13 +13,15 @@ from pg2es.core.errors import GenerationError
 from pg2es.core.generations import sink_connector
 from pg2es.core.stream import Config, SinkTarget, sink_config, topics_of
 from pg2es.services.clients import Clients
-from pg2es.services.generations import Generation, read_generation
+from pg2es.services.generations import Generation, note_histories, read_generation
 from pg2es.services.locks import locked_source
 from pg2es.services.stream import positions
 from pg2es.services.stream.connector import (
+    OnStop,
     create_stopped,
     ensure_stopped,
     remove_connector,
+    say_nothing,
     start_connector,
     stop_connector,
     wait_until_running,
@@ -30,20 +32,26 @@ log = logging.getLogger(__name__)
 
 
 def ensure_sink(
-    clients: Clients, pipeline: Pipeline, generation: Generation, *, mend: bool = False, anew: bool = False
+    clients: Clients,
+    pipeline: Pipeline,
+    generation: Generation,
+    *,
+    mend: bool = False,
+    anew: bool = False,
+    on_stop: OnStop = say_nothing,
 ) -> Generation:
     """Bring the sink of a generation to what it was made from, and return the generation with its start fence.
 
     A generation without a fence has no stream yet: its sink is made STOPPED, the fence is taken, its offsets are set to
     the end of the topics, and only then it runs. So it is with topics that the sink did not read before. A sink that is
     gone is made again while its position is there. When that is gone as well, the generation has missed changes: with
-    `anew` its stream begins anew, for a backfill that reads every row; else GenerationError is raised. `mend` as for
-    `ensure_source`.
+    `anew` its stream begins anew, for a backfill that reads every row; else GenerationError is raised. `mend` and
+    `on_stop` as for `ensure_source`.
     """
     source = clients.project.source_of(pipeline)
     name = sink_connector(generation.index)
     with locked_source(clients, source):
-        generation = read_generation(clients.elasticsearch, generation.index)
+        generation = note_histories(clients.elasticsearch, read_generation(clients.elasticsearch, generation.index))
         with clients.session(source) as session:
             config = _read_wanted(clients, session, source, pipeline, generation)
             begins = clients.connect.config(name) is None
@@ -62,9 +70,10 @@ def ensure_sink(
                 log.warning("Sink %s is gone: it is made again and goes on where it ended", name)
                 create_stopped(clients, name, config)
             if added := positions.missing_positions(clients, generation.index, config):
+                on_stop()
                 generation = _add_positions(clients, session, generation, added)
                 begins = True
-        start_connector(clients, name, config, mend=mend, begins=begins)
+        start_connector(clients, name, config, mend=mend, begins=begins, on_stop=on_stop)
         return generation
 
 

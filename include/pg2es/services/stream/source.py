@@ -7,20 +7,30 @@ Order matters: Debezium needs the publication at the slot's position, and its co
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline, Source
-from pg2es.core.errors import CatalogError, ConnectorError
+from pg2es.core.errors import CatalogError, ConnectorError, GenerationError
 from pg2es.core.recovery import OwnerMark
 from pg2es.core.stream import Config, captured_tables, masked, source_config, with_all_captured
 from pg2es.services.clients import Clients
-from pg2es.services.generations import list_generations, live_generation
+from pg2es.services.generations import Generation, list_generations, live_generation, read_generation
 from pg2es.services.locks import locked_source
 from pg2es.services.stream import positions
-from pg2es.services.stream.connector import create_stopped, ensure_stopped, is_stopped, start_connector
+from pg2es.services.stream.connector import (
+    OnStop,
+    create_stopped,
+    ensure_stopped,
+    is_stopped,
+    say_nothing,
+    start_connector,
+)
+from pg2es.services.stream.finding import find_fed_indices
 from pg2es.services.stream.replication import (
     Publication,
+    check_owner,
     check_publishable,
     create_slot,
     drop_slot,
@@ -48,18 +58,27 @@ class _Wanted:
     published: Publication | None
 
 
-def ensure_source(clients: Clients, source: Source, needed: Pipeline | None = None, *, mend: bool = False) -> None:
+def ensure_source(
+    clients: Clients,
+    source: Source,
+    needed: Pipeline | None = None,
+    *,
+    mend: bool = False,
+    on_stop: OnStop = say_nothing,
+) -> None:
     """Bring publication, slot, topics and the Debezium connector of a source to what the files say, and start it.
 
     A pipeline that has no index yet and whose tables cannot be streamed is left out and holds up no other one;
     CatalogError if it is the one that is `needed`, or has an index, which would miss changes. `mend`: what has failed
-    or was stopped is left to the caller; only what is missing or changes is started. Raises ConnectorError when Connect
+    or was stopped is left to the caller; only what is missing or changes is started; `on_stop` is called before the
+    connector is stopped for a change. Raises ConnectorError when Connect
     refuses the configuration or the connector fails, SlotLost when changes are lost to the stream: only a recovery
     brings them.
     """
     name = source.connector
     with locked_source(clients, source):
         with clients.session(source) as session:
+            check_owner(clients, session, source, is_streamed=lambda: positions.is_streamed(clients, source))
             wanted = _read_wanted(clients, session, source, needed)
             _publish(clients, session, source, wanted)
             slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
@@ -71,7 +90,7 @@ def ensure_source(clients: Clients, source: Source, needed: Pipeline | None = No
             positions.check_source_position(clients, source, slot)
         if is_stopped(clients, name):
             positions.begin_source(clients, source, slot)
-        start_connector(clients, name, wanted.config, mend=mend, begins=begins)
+        start_connector(clients, name, wanted.config, mend=mend, begins=begins, on_stop=on_stop)
 
 
 def renew_source(clients: Clients, source: Source) -> None:
@@ -92,7 +111,8 @@ def renew_source(clients: Clients, source: Source) -> None:
 def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pipeline | None = None) -> _Wanted:
     """Return what the pipelines of a source ask for, and the generations that exist: they are fed, too."""
     pipelines = clients.project.pipelines_of(source)
-    if not pipelines:
+    aside = clients.project.aside_of(source)
+    if not pipelines and not aside:
         raise ConnectorError(f"No pipeline reads source {source.name}; write one in pipelines/ first.")
     read_identity(session)
     published = read_publication(session, source.publication)
@@ -107,7 +127,9 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
         *_tables_of_pipelines(clients, pipelines, needed, read),
         *_tables_of_generations(clients, pipelines, read),
     ]
-    if not tables:
+    if not tables and published is None:
+        clients.project.check_whole(source)
+    if not tables and not aside:
         raise CatalogError(
             f"No pipeline of source {source.name} can be streamed; `pg2es validate --connect` says why, and what to do."
         )
@@ -173,13 +195,24 @@ def _publish(clients: Clients, session: Session, source: Source, wanted: _Wanted
     down before the table is added: nobody would know any more.
     """
     missing = unpublished(wanted.published, wanted.tables)
-    for pipeline in clients.project.pipelines_of(source) if missing else []:
-        for generation in list_generations(clients.elasticsearch, pipeline):
-            if generation.meta.fence and {*missing} & {*generation.made_from(pipeline).tables}:
-                log.warning(
-                    "Publication %s lacks tables of %s, which misses changes", source.publication, generation.index
-                )
-                generation.note_gap(clients.elasticsearch)
+    for generation in _list_fed(clients, source) if missing else []:
+        if {*missing} & {*generation.meta.recipe.tables}:
+            log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, generation.index)
+            generation.note_gap(clients.elasticsearch)
     mark = OwnerMark(read_installation(clients), source.slot)
     ensure_publication(session, source.publication, wanted.published, wanted.tables, mark)
     ensure_topics(clients, source, wanted.tables)
+
+
+def _list_fed(clients: Clients, source: Source) -> Iterator[Generation]:
+    """Give the generations that have a stream, those of pipelines that are set aside as far as there are sinks."""
+    found = {
+        generation.index: generation
+        for pipeline in clients.project.pipelines_of(source)
+        for generation in list_generations(clients.elasticsearch, pipeline)
+    }
+    for index in find_fed_indices(clients, source):
+        if index not in found:
+            with suppress(GenerationError):  # its index is gone
+                found[index] = read_generation(clients.elasticsearch, index)
+    return (generation for generation in found.values() if generation.meta.fence)

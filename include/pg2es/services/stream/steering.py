@@ -4,21 +4,11 @@ from collections.abc import Callable
 
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import ConnectorError
-from pg2es.core.generations import is_sink_of
 from pg2es.core.stream import Steering
 from pg2es.services.clients import Clients
 from pg2es.services.locks import locked_source
 from pg2es.services.stream.connector import remove_connector
-
-
-def find_connectors(clients: Clients, source: Source, pipeline: Pipeline | None) -> list[str]:
-    """Return the connectors that are there: the source's and all sinks of its pipelines, or the sinks of one."""
-    if pipeline and pipeline.source != source.name:
-        raise ConnectorError(f"Pipeline {pipeline.name} reads source {pipeline.source}, not {source.name}.")
-    pipelines = [pipeline] if pipeline else clients.project.pipelines_of(source)
-    names = sorted(clients.connect.list_connectors())
-    own = [] if pipeline else [name for name in names if name == source.connector]
-    return own + [name for name in names if any(is_sink_of(one.alias, name) for one in pipelines)]
+from pg2es.services.stream.finding import find_connectors
 
 
 def steer(clients: Clients, source: Source, pipeline: Pipeline | None, steering: Steering) -> list[str]:
