@@ -22,9 +22,14 @@ def ground(own_ground: Ground) -> Ground:
     return own_ground
 
 
-def test_text_becomes_a_keyword_once_somebody_has_approved(ground: Ground) -> None:
+def test_another_mapping_and_another_key_once_somebody_has_approved(ground: Ground) -> None:
+    ground.database.execute("ALTER TABLE public.notes REPLICA IDENTITY FULL")  # events tell the old code as well
+    roots = "SELECT n.code FROM public.notes n JOIN changed ON n.author_id = changed.id"
+    ground.change_pipeline(ground.notes, key="code", related=[{"table": "public.authors", "roots_sql": roots}])
     ground.change_mapping(ground.notes, analysis=LOWERCASE, title={"type": "keyword", "normalizer": "lowercase"})
-    assert ground.plan(ground.notes).verdict is Verdict.REINDEX
+    plan = ground.plan(ground.notes)
+    assert plan.verdict is Verdict.REINDEX
+    assert "key: id → code" in str(plan)
     old = ground.live(ground.notes).index
     assert ground.search(ground.notes, term={"title": "title of 17"}) == []
 
@@ -39,6 +44,7 @@ def test_text_becomes_a_keyword_once_somebody_has_approved(ground: Ground) -> No
     new = ground.live(ground.notes).index
     assert watcher.seen == [old, new]
     assert [note["id"] for note in ground.search(ground.notes, term={"title": "title of 17"})] == [17]
+    assert ground.clients.elasticsearch.get(index=ground.notes, id="note-17")["_source"]["id"] == 17
     assert ground.plan(ground.notes).verdict is Verdict.NOTHING
 
 
@@ -60,19 +66,6 @@ def test_back_and_forth_with_changes_in_between(ground: Ground) -> None:
         ground.run(f"rollback_{ground.notes}")
     assert ground.live(ground.notes).index == new
     clients.elasticsearch.indices.delete(index=old)
-
-
-def test_another_key(ground: Ground) -> None:
-    ground.database.execute("ALTER TABLE public.notes REPLICA IDENTITY FULL")  # events tell the old code as well
-    roots = "SELECT n.code FROM public.notes n JOIN changed ON n.author_id = changed.id"
-    ground.change_pipeline(ground.notes, key="code", related=[{"table": "public.authors", "roots_sql": roots}])
-    assert "key: id → code" in str(ground.plan(ground.notes))
-
-    with ground.under_fire():
-        ground.reindex(ground.notes, chunks=3)
-
-    found = ground.clients.elasticsearch.get(index=ground.notes, id="note-17")
-    assert found["_source"]["id"] == 17
 
 
 def test_ddl_while_chunks_are_copied_makes_the_run_start_over(ground: Ground) -> None:

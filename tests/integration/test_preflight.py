@@ -150,6 +150,14 @@ class TestDocument:
         found = problems(project_folder)
         assert any(sentence in finding.sentence for finding in found), found
 
+    def test_a_state_that_postgresql_asks_for(self, shop: Database, project_folder: ProjectFolder) -> None:
+        """SQLSTATE 55000: no server is down, and waiting helps nobody."""
+        shop.execute("CREATE SEQUENCE public.numbers")
+        document = "SELECT id, currval('public.numbers') AS x FROM root"
+        project_folder.add_pipeline("orders", "public.orders", document=document)
+        sentences = [finding.sentence for finding in problems(project_folder)]
+        assert any('currval of sequence "numbers" is not yet defined' in sentence for sentence in sentences), sentences
+
     def test_two_rows_for_one_root(self, shop: Database, project_folder: ProjectFolder) -> None:
         document = "SELECT root.id, i.line FROM root LEFT JOIN public.items i ON i.order_id = root.id"
         project_folder.add_pipeline("orders", "public.orders", document=document, related=[ITEMS])
