@@ -261,3 +261,24 @@ def test_the_last_word_of_a_removed_connectors_task_is_no_task_of_the_next_one(
     )
     stream.stop_connector(clients, name)
     stream.ensure_source(clients, source)
+
+
+def test_options_of_debezium(streamed_folder: ProjectFolder, database: Database) -> None:
+    database.execute("CREATE TABLE public.notes (id bigint PRIMARY KEY)")
+    pipeline, source = streamed_folder.add_pipeline("notes", "public.notes"), streamed_folder.source_model()
+    file = f"sources/{source.name}.yaml"
+    streamed_folder.change(file, debezium={"max.batch.size": "many", "max.queue.size": 20_000})
+    clients = streamed_folder.clients()
+    with pytest.raises(ConnectorError, match=r"many.*max\.batch\.size"):
+        stream.ensure_source(clients, streamed_folder.source_model(), pipeline)
+    assert clients.connect.config(source.connector) is None
+    assert database.fetch("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+
+    streamed_folder.change(file, debezium={"max.batch.size": 4096, "max.queue.size": 20_000})
+    _deploy_all(streamed_folder, pipeline)
+    config = clients.connect.config(source.connector) or {}
+    assert (config["max.batch.size"], config["max.queue.size"]) == ("4096", "20000")
+    database.execute("INSERT INTO public.notes VALUES (1)")
+    live = require_live_generation(clients.elasticsearch, pipeline)
+    pass_barrier(clients, pipeline, live)
+    assert indices.count_documents(clients.elasticsearch, live.index) == 1

@@ -1,12 +1,14 @@
 """What the connectors are told."""
 
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance
+from pg2es.core.config.debezium import check_options
 from pg2es.core.config.pipeline import ErrorSettings
 from pg2es.core.errors import CatalogError
 from pg2es.core.sql import DocumentSql
@@ -107,6 +109,25 @@ class TestSource:
         source = SOURCE.model_copy(update={"events": Events.FULL})
         config = source_config(source, captured_tables([(*orders, TABLES)]), RESOLVED)
         assert "column.include.list" not in config
+
+    def test_options_of_the_file_go_over_ours_but_for_those_that_events_depend_on(self) -> None:
+        options = {"max.batch.size": 4096, "poll.interval.ms": "10", "driver.tcpKeepAlive": True}
+        source = Source.model_validate({**SOURCE.model_dump(), "debezium": options})
+        config = source_config(source, [], RESOLVED)
+        assert {name: config[name] for name in options} == {
+            "max.batch.size": "4096",
+            "poll.interval.ms": "10",
+            "driver.tcpKeepAlive": "true",
+        }
+        ours = source_config(SOURCE, [], RESOLVED)
+        allowed = set[str]()
+        for name in ours:
+            with suppress(ValueError):
+                check_options({name: "x"})
+                allowed.add(name)
+        assert allowed <= {"poll.interval.ms", "max.batch.size", "max.queue.size"} | {
+            name for name in ours if name.startswith("producer.override.")
+        }
 
     def test_a_password_stays_a_reference(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         config = source_config(SOURCE, captured_tables([(*orders, TABLES)]), RESOLVED)

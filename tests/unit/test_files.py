@@ -82,6 +82,10 @@ def test_a_pipeline_that_cannot_be(changes: dict[str, Any], key: str, sentence: 
         ({"postgres": {**POSTGRES, "pasword": "x"}}, "postgres.pasword", "unknown key; allowed here: database, host"),
         ({"slot": "My-Slot"}, "slot", "found 'My-Slot'"),
         ({"events": "some"}, "events", "should be 'keys' or 'full', found 'some'"),
+        ({"debezium": {"snapshot.mode": "always"}}, "debezium", "snapshot.mode is not left to the file; options that"),
+        ({"debezium": {"producer.override.acks": 0}}, "debezium", "producer.override.acks is not left to the file"),
+        ({"debezium": {"database.sslpassword": "hunter2"}}, "debezium", "a secret does not stand in a file"),
+        ({"debezium": {"max.batch.size": [1]}}, "debezium.max.batch.size", "should be a valid string"),
         ({"heartbeat_interval_ms": 5}, "heartbeat_interval_ms", "greater than or equal to 1000"),
     ],
 )
@@ -97,6 +101,7 @@ def test_a_source_that_cannot_be(changes: dict[str, Any], key: str, sentence: st
     [
         (Source, SOURCE | {"postgres": POSTGRES | {"password": "hunter2"}}),
         (Source, SOURCE | {"postgres": POSTGRES | {"host": "http://user:hunter2@host"}}),
+        (Source, SOURCE | {"debezium": {"database.sslpassword": "hunter2"}}),
         (KafkaSettings, {"bootstrap": "a:1", "properties": {"sasl.jaas.config": ["hunter2"]}}),
         (KafkaSettings, {"bootstrap": "a:1", "properties": {"x.private.key.passphrase": {"value": "hunter2"}}}),
     ],

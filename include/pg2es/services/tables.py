@@ -17,8 +17,15 @@ class PipelineTables:
     related: dict[str, Table]
 
 
-def read_tables(session: Session, pipeline: Pipeline) -> PipelineTables:
-    """Return the pipeline's tables; CatalogError names what is missing."""
-    root = read_table(session, pipeline.table)
-    related = {entry.table: read_table(session, entry.table) for entry in pipeline.related}
+def read_tables(session: Session, pipeline: Pipeline, known: dict[str, Table] | None = None) -> PipelineTables:
+    """Return the pipeline's tables; CatalogError names what is missing.
+
+    A table that is `known` is not read again; others become known.
+    """
+    known = {} if known is None else known
+    for name in pipeline.tables:
+        if name not in known:
+            known[name] = read_table(session, name)
+    root = known[pipeline.table]
+    related = {entry.table: known[entry.table] for entry in pipeline.related}
     return PipelineTables(pipeline, DocumentSql(pipeline, root, key_of(root, pipeline.key)), related)

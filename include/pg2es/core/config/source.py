@@ -4,8 +4,9 @@ import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
+from pg2es.core.config.debezium import check_options
 from pg2es.core.config.files import FileModel, Secret
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
@@ -22,6 +23,16 @@ RESERVED = frozenset({"airflow"})
 _NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")
 _LAST_UNIT = "\uffff"
 """The last character that is one unit of UTF-16."""
+
+
+def _as_texts(options: object) -> object:
+    """Accept numbers and switches as YAML writes them."""
+    if not isinstance(options, dict):
+        return options
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else value
+        for name, value in options.items()
+    }
 
 
 class Events(StrEnum):
@@ -119,6 +130,12 @@ class Source(FileModel):
         default=10_000,
         ge=1000,
         description="How often Debezium confirms its position when the tables are quiet.",
+    )
+    debezium: Annotated[dict[str, str], BeforeValidator(_as_texts), AfterValidator(check_options)] = Field(
+        default_factory=dict,
+        description="Further options of the Debezium connector, such as `max.batch.size`, `database.sslrootcert` or "
+        "`producer.override.compression.type`, over those that pg2es gives it. What changes the content or the order "
+        "of events is refused. Secrets stand here as references.",
     )
     monitor: SourceLimits = Field(
         default_factory=SourceLimits, description="Beyond which figures of the source something is wrong."

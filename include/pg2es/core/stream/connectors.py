@@ -102,6 +102,7 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
         "heartbeat.interval.ms": str(source.heartbeat_interval_ms),
         "errors.max.retries": "-1",
         **CONVERTERS,
+        **source.debezium,
     }
     if source.events is Events.KEYS:
         config["column.include.list"] = ",".join(

@@ -15,6 +15,7 @@ from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import CatalogError, ConnectorError, GenerationError
 from pg2es.core.recovery import OwnerMark
 from pg2es.core.stream import Config, captured_tables, masked, source_config, with_all_captured
+from pg2es.core.table import Table
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, list_generations, live_generation, read_generation
 from pg2es.services.locks import locked_source
@@ -80,9 +81,11 @@ def ensure_source(
         with clients.session(source) as session:
             check_owner(clients, session, source, is_streamed=lambda: positions.is_streamed(clients, source))
             wanted = _read_wanted(clients, session, source, needed)
+            begins = clients.connect.config(name) is None
+            if begins:  # what is refused leaves no slot behind, for which PostgreSQL would keep WAL
+                clients.connect.validate(name, wanted.config)
             _publish(clients, session, source, wanted)
             slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
-        begins = clients.connect.config(name) is None
         if begins:
             log.info("Creating connector %s: %s", name, masked(wanted.config))
             create_stopped(clients, name, wanted.config)
@@ -117,8 +120,10 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
     read_identity(session)
     published = read_publication(session, source.publication)
 
+    known: dict[str, Table] = {}
+
     def read(pipeline: Pipeline) -> PipelineTables:
-        tables = read_tables(session, pipeline)
+        tables = read_tables(session, pipeline, known)
         check_publishable(session, source.publication, published, pipeline.tables)
         captured_tables([(tables.pipeline, tables.sql, tables.related)])
         return tables
