@@ -269,7 +269,7 @@ def test_options_of_debezium(streamed_folder: ProjectFolder, database: Database)
     file = f"sources/{source.name}.yaml"
     streamed_folder.change(file, debezium={"max.batch.size": "many", "max.queue.size": 20_000})
     clients = streamed_folder.clients()
-    with pytest.raises(ConnectorError, match=r"many.*max\.batch\.size"):
+    with pytest.raises(ConnectorError, match=r"max\.batch\.size: .* An integer is expected"):
         stream.ensure_source(clients, streamed_folder.source_model(), pipeline)
     assert clients.connect.config(source.connector) is None
     assert database.fetch("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
