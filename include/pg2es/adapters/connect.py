@@ -38,6 +38,11 @@ class ConnectCluster:
         """Return the names of all connectors."""
         return list(self._call("GET", "/connectors"))
 
+    def list_configs(self) -> dict[str, dict[str, str]]:
+        """Return the configuration of every connector, also of one that was just made and has no status yet."""
+        found = self._call("GET", "/connectors?expand=info")
+        return {name: dict(entry["info"]["config"]) for name, entry in found.items()}
+
     def list_plugins(self) -> set[str]:
         """Return the class names of the installed connector plugins."""
         return {plugin["class"] for plugin in self._call("GET", "/connector-plugins")}

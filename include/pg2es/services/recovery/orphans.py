@@ -88,7 +88,7 @@ def _find_leftovers(clients: Clients, session: Session, source: Source) -> Lefto
     if clients.project.sources_aside:
         return Leftovers((), ())
     installation, named = read_installation(clients), clients.project.sources.values()
-    configs = [config for _, config in clients.connect.list_statuses().values()]
+    configs = clients.connect.list_configs().values()
     used = {config.get("slot.name") for config in configs} | {one.slot for one in named}
     with translate_errors(f"Source {source.name}"):
         marks = read_marks(session, [one.publication for one in named])

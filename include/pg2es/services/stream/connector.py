@@ -90,6 +90,26 @@ def stop_connector(clients: Clients, name: str) -> None:
     wait_for_state(clients, name, "STOPPED")
 
 
+def resume_connector(clients: Clients, name: str) -> None:
+    """Let a connector go on and wait until its tasks are there, or have failed.
+
+    A standalone worker that is told to resume another one meanwhile may lock up for good.
+    """
+
+    def settled() -> bool:
+        status = clients.connect.status(name)
+        return status is not None and (status.running or status.failed)
+
+    clients.connect.resume(name)
+    wait_for(
+        settled,
+        timeout_s=RUNNING_TIMEOUT_S,
+        on_timeout=lambda: ConnectUnavailable(
+            f"Connector {name} does not go on after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
+        ),
+    )
+
+
 def remove_connector(clients: Clients, name: str) -> None:
     """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
     stop_connector(clients, name)

@@ -14,7 +14,7 @@ def find_connectors(clients: Clients, source: Source, pipeline: Pipeline | None)
     """
     if pipeline and pipeline.source != source.name:
         raise ConnectorError(f"Pipeline {pipeline.name} reads source {pipeline.source}, not {source.name}.")
-    configs = {name: config for name, (_, config) in sorted(clients.connect.list_statuses().items())}
+    configs = dict(sorted(clients.connect.list_configs().items()))
     if pipeline:
         return [name for name in configs if is_sink_of(pipeline.alias, name)]
     aliases = [one.alias for one in clients.project.pipelines_of(source)]
@@ -28,5 +28,5 @@ def find_connectors(clients: Clients, source: Source, pipeline: Pipeline | None)
 
 def find_fed_indices(clients: Clients, source: Source) -> list[str]:
     """Return the indices that sinks feed from the source, whatever the files say."""
-    statuses = clients.connect.list_statuses()
-    return [generation_of_sink(name) for name, (_, config) in sorted(statuses.items()) if feeds_from(source, config)]
+    configs = clients.connect.list_configs()
+    return [generation_of_sink(name) for name, config in sorted(configs.items()) if feeds_from(source, config)]

@@ -7,7 +7,7 @@ from pg2es.core.errors import ConnectorError
 from pg2es.core.stream import Steering
 from pg2es.services.clients import Clients
 from pg2es.services.locks import locked_source
-from pg2es.services.stream.connector import remove_connector
+from pg2es.services.stream.connector import remove_connector, resume_connector
 from pg2es.services.stream.finding import find_connectors
 
 
@@ -17,7 +17,7 @@ def steer(clients: Clients, source: Source, pipeline: Pipeline | None, steering:
     acts: dict[Steering, Callable[[str], None]] = {
         Steering.PAUSE: connect.pause,
         Steering.STOP: connect.stop,
-        Steering.RESUME: connect.resume,
+        Steering.RESUME: lambda name: resume_connector(clients, name),
         Steering.RESTART: lambda name: connect.restart(name, only_failed=False),
     }
     return _each(clients, source, pipeline, acts[steering])
