@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pg2es.core.errors import ConnectorError, ConnectorExists, ConnectUnavailable, Pg2esError, TransientError
+from pg2es.core.monitoring import ConnectorStatus
 from pg2es.core.stream import Config, describe_changes
 from pg2es.services.clients import Clients
 from pg2es.services.waiting import wait_for
@@ -95,19 +96,8 @@ def resume_connector(clients: Clients, name: str) -> None:
 
     A standalone worker that is told to resume another one meanwhile may lock up for good.
     """
-
-    def settled() -> bool:
-        status = clients.connect.status(name)
-        return status is not None and (status.running or status.failed)
-
     clients.connect.resume(name)
-    wait_for(
-        settled,
-        timeout_s=RUNNING_TIMEOUT_S,
-        on_timeout=lambda: ConnectUnavailable(
-            f"Connector {name} does not go on after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
-        ),
-    )
+    _wait_until_settled(clients, name)
 
 
 def remove_connector(clients: Clients, name: str) -> None:
@@ -141,15 +131,20 @@ def wait_for_state(clients: Clients, name: str, state: str) -> None:
 
 def wait_until_running(clients: Clients, name: str) -> None:
     """Wait until a connector and its tasks run; ConnectorError with the cause when one fails."""
+    status = _wait_until_settled(clients, name)
+    if status.failed:
+        raise ConnectorError(f"Connector {name} has failed: {'; '.join(status.trace)}")
 
-    def running() -> bool:
+
+def _wait_until_settled(clients: Clients, name: str) -> ConnectorStatus:
+    """Return a connector's status, once it and its tasks run or one of them has failed."""
+
+    def settled() -> ConnectorStatus | None:
         status = clients.connect.status(name)
-        if status and status.failed:
-            raise ConnectorError(f"Connector {name} has failed: {'; '.join(status.trace)}")
-        return status is not None and status.running
+        return status if status and (status.failed or status.running) else None
 
-    wait_for(
-        running,
+    return wait_for(
+        settled,
         timeout_s=RUNNING_TIMEOUT_S,
         on_timeout=lambda: ConnectUnavailable(
             f"Connector {name} does not run after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"

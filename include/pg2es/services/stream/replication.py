@@ -105,17 +105,16 @@ def read_marks(session: Session, besides: Iterable[str] = ()) -> dict[str, Owner
     return {name: mark for name, mark in marks.items() if mark}
 
 
-def check_owner(clients: Clients, session: Session, source: Source, *, is_streamed: Callable[[], bool]) -> None:
+def check_owner(session: Session, source: Source, ours: OwnerMark, *, is_streamed: Callable[[], bool]) -> None:
     """Raise ConnectorError when publication or slot of a source are another installation's: both would lose changes.
 
     What `is_streamed` from it here is ours, whatever a mark says that was made with other workers.
     """
     with translate_errors(f"Source {source.name}"):
         marks = read_marks(session)
-    ours = read_installation(clients)
     for name, mark in marks.items():
         shared = name == source.publication or mark.slot == source.slot
-        if shared and mark.installation != ours and not is_streamed():
+        if shared and mark.installation != ours.installation and not is_streamed():
             raise ConnectorError(
                 f"Source {source.name}: publication {name} and slot {mark.slot} belong to another installation of "
                 f"pg2es. Give the source a `publication` and a `slot` of its own; if that installation is no more, "

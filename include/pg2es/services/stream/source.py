@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline, Source
@@ -72,20 +73,21 @@ def ensure_source(
     A pipeline that has no index yet and whose tables cannot be streamed is left out and holds up no other one;
     CatalogError if it is the one that is `needed`, or has an index, which would miss changes. `mend`: what has failed
     or was stopped is left to the caller; only what is missing or changes is started; `on_stop` is called before the
-    connector is stopped for a change. Raises ConnectorError when Connect
-    refuses the configuration or the connector fails, SlotLost when changes are lost to the stream: only a recovery
-    brings them.
+    connector is stopped for a change. Raises ConnectorError when Connect refuses the configuration or the connector
+    fails, SlotLost when changes are lost to the stream: only a recovery brings them.
     """
     name = source.connector
+    mark = _mark(clients, source)
+    is_streamed = partial(positions.is_streamed, clients, source)
     with locked_source(clients, source):
         with clients.session(source) as session:
-            check_owner(clients, session, source, is_streamed=lambda: positions.is_streamed(clients, source))
+            check_owner(session, source, mark, is_streamed=is_streamed)
             wanted = _read_wanted(clients, session, source, needed)
             begins = clients.connect.config(name) is None
             if begins:  # what is refused leaves no slot behind, for which PostgreSQL would keep WAL
                 clients.connect.validate(name, wanted.config)
-            _publish(clients, session, source, wanted)
-            slot = ensure_slot(session, source, is_streamed=lambda: positions.is_streamed(clients, source))
+            _publish(clients, session, source, wanted, mark)
+            slot = ensure_slot(session, source, is_streamed=is_streamed)
         if begins:
             log.info("Creating connector %s: %s", name, masked(wanted.config))
             create_stopped(clients, name, wanted.config)
@@ -104,7 +106,7 @@ def renew_source(clients: Clients, source: Source) -> None:
     with locked_source(clients, source):
         with clients.session(source) as session:
             wanted = _read_wanted(clients, session, source)
-            _publish(clients, session, source, wanted)
+            _publish(clients, session, source, wanted, _mark(clients, source))
             ensure_stopped(clients, source.connector, wanted.config)
             drop_slot(session, source)
             slot = create_slot(session, source)
@@ -193,7 +195,12 @@ def _tables_of_generations(
                 yield tables
 
 
-def _publish(clients: Clients, session: Session, source: Source, wanted: _Wanted) -> None:
+def _mark(clients: Clients, source: Source) -> OwnerMark:
+    """Return what shows that a publication is ours, and for which slot."""
+    return OwnerMark(read_installation(clients), source.slot)
+
+
+def _publish(clients: Clients, session: Session, source: Source, wanted: _Wanted, mark: OwnerMark) -> None:
     """See to it that publication and topics are there for the wanted tables.
 
     A table that a generation is fed from and the publication lacked leaves a gap in that generation, which is written
@@ -204,7 +211,6 @@ def _publish(clients: Clients, session: Session, source: Source, wanted: _Wanted
         if {*missing} & {*generation.meta.recipe.tables}:
             log.warning("Publication %s lacks tables of %s, which misses changes", source.publication, generation.index)
             generation.note_gap(clients.elasticsearch)
-    mark = OwnerMark(read_installation(clients), source.slot)
     ensure_publication(session, source.publication, wanted.published, wanted.tables, mark)
     ensure_topics(clients, source, wanted.tables)
 
