@@ -6,8 +6,10 @@ import sys
 
 from bench.backfill import measure_memory, measure_speed
 from bench.drift import measure_drift
+from bench.latency import measure_latency
 from bench.outages import measure_outages
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
+from bench.recovery import measure_recovery
 from bench.reindex import measure_reindex
 from bench.results import save
 from bench.spread import measure_spread
@@ -16,11 +18,13 @@ from stack.config import load_config
 
 MEASUREMENTS = {
     "backfill": measure_speed,
+    "latency": measure_latency,
     "memory": measure_memory,
     "drift": measure_drift,
     "outages": measure_outages,
     "reconcile": measure_reconcile,
     "reconcile_memory": measure_reconcile_memory,
+    "recovery": measure_recovery,
     "reindex": measure_reindex,
     "spread": measure_spread,
     "stream": measure_stream,

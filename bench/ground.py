@@ -34,7 +34,7 @@ table: public.flat
 """
 
 # Twelve columns of the usual kinds, two of them searched as text: about 450 bytes a document.
-_MAPPING = """\
+MAPPING = """\
 {
   "settings": {"number_of_shards": 1, "number_of_replicas": 0},
   "mappings": {
@@ -118,7 +118,7 @@ def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
     if joined:
         (folder / "documents").mkdir()
         (folder / "documents" / f"{PIPELINE}.sql").write_text(joined.document)
-    (folder / "mappings" / f"{PIPELINE}.json").write_text(_MAPPING)
+    (folder / "mappings" / f"{PIPELINE}.json").write_text(MAPPING)
     project = load_project(folder)
     ground = Ground(Clients(project), project.source("bench"), project.pipeline(PIPELINE))
     with superuser("postgres") as admin:

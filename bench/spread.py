@@ -1,13 +1,13 @@
 """A row that touches many roots changes: how late the other changes are meanwhile, and how long it takes itself."""
 
-import statistics
 import threading
 import time
 from threading import Event
 
 from bench.ground import Ground, Joined, prepare_ground
+from bench.latency import Traffic, measure_delays, percentile
 from bench.results import Result
-from bench.stream import Traffic, backfill_all, measure_delays
+from bench.stream import backfill_all
 from pg2es.core.errors import DriftFound
 from pg2es.services.drift import compare
 
@@ -55,9 +55,9 @@ def measure_spread() -> dict[str, Result]:
     if not comparison.clean:
         raise DriftFound(str(comparison))
     return {
-        "spread_p99_ratio": Result(round(_p99(meanwhile) / _p99(usual), 2), "ratio", 3, "lower"),
-        "spread_usual_p99_ms": Result(round(_p99(usual) * 1000), "ms", None, "lower"),
-        "spread_p99_ms": Result(round(_p99(meanwhile) * 1000), "ms", None, "lower"),
+        "spread_p99_ratio": Result(round(percentile(meanwhile, 99) / percentile(usual, 99), 2), "ratio", 3, "lower"),
+        "spread_usual_p99_ms": Result(round(percentile(usual, 99) * 1000), "ms", None, "lower"),
+        "spread_p99_ms": Result(round(percentile(meanwhile, 99) * 1000), "ms", None, "lower"),
         "spread_seconds": Result(round(seconds[0], 1), "s", None, "lower"),
         "spread_roots_per_s": Result(round(ORDERS / seconds[0]), "roots/s", None, "higher"),
     }
@@ -79,7 +79,3 @@ def _rename(ground: Ground, done: Event, seconds: list[float]) -> None:
         time.sleep(POLL_S)
     seconds.append(time.monotonic() - started)
     done.set()
-
-
-def _p99(delays: list[float]) -> float:
-    return statistics.quantiles(delays, n=100)[98]

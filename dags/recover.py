@@ -1,13 +1,14 @@
 """Recover: a source whose replication slot was lost streams again, and its indices get what the stream has missed.
 
-One DAG for each source file. New slot, positions and start fences; then the backfills of the live generations and a
-reconciliation with repair, both waited for. Generations that were kept for a rollback are removed: they miss changes.
-Safe to run again after it failed anywhere, and at any time: it costs a backfill of every pipeline of the source.
+One DAG for each source file. New slot, positions and start fences; then each live generation is compared, and what
+differs is refreshed. Where too much differs a backfill and a reconciliation with repair follow, both waited for.
+Generations that were kept for a rollback are removed: they miss changes. Safe to run again after it failed anywhere,
+and at any time: it costs a comparison of every pipeline of the source.
 """
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, XComArg, chain
+from airflow.sdk import DAG, TriggerRule, XComArg, chain
 
 from pg2es_airflow import recover
 from pg2es_airflow.project import project
@@ -33,21 +34,30 @@ def make_dag(source: str) -> DAG:
         slot = PythonOperator(task_id="renew_slot", python_callable=recover.renew_slot, op_kwargs=name)
         begun = PythonOperator(task_id="renew_positions", python_callable=recover.renew_positions, op_kwargs=name)
         started = PythonOperator(task_id="start_streams", python_callable=recover.start_streams, op_kwargs=name)
-        filled = run_each("backfill", started.output, {})
-        reconciled = run_each("reconcile", started.output, RECONCILE)
+        compared = PythonOperator.partial(
+            task_id="compare",
+            python_callable=recover.compare,
+            map_index_template="{{ task.op_kwargs['pipeline'] }}",
+        ).expand(op_kwargs=started.output)
+        filled = run_each("backfill", compared.output, {})
+        reconciled = run_each("reconcile", compared.output, RECONCILE)
         finished = PythonOperator(
-            task_id="finish", python_callable=recover.finish, op_kwargs={**name, "pipelines": started.output}
+            task_id="finish",
+            python_callable=recover.finish,
+            op_kwargs={**name, "compared": compared.output},
+            trigger_rule=TriggerRule.NONE_FAILED,
         )
-        chain(stopped, slot, begun, started, *filled, *reconciled, finished)
+        chain(stopped, slot, begun, started, compared, *filled, *reconciled, finished)
     return dag
 
 
-def run_each(job: str, pipelines: XComArg, conf: dict[str, object]) -> tuple[PythonOperator, XComArg]:
-    """Declare the tasks that run a job of each pipeline and wait for it: the first plans, the second does."""
+def run_each(job: str, compared: XComArg, conf: dict[str, object]) -> tuple[PythonOperator, XComArg]:
+    """Declare the tasks that run a job of each pipeline that needs it and wait: the first plans, the second does."""
     planned = PythonOperator(
         task_id=f"plan_{job}",
         python_callable=recover.plan_runs,
-        op_kwargs={"job": job, "pipelines": pipelines, "conf": conf},
+        op_kwargs={"job": job, "compared": compared, "conf": conf},
+        trigger_rule=TriggerRule.NONE_FAILED,  # what there is nothing to do of is skipped
     )
     done = TriggerDagRunOperator.partial(
         task_id=job,

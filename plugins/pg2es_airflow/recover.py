@@ -1,12 +1,13 @@
 """Tasks of the recovery DAG."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from airflow.sdk import get_current_context
 
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import of_source
+from pg2es_airflow.project import of_pipeline, of_source
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +42,34 @@ def renew_positions(source: str) -> None:
     recovery.renew_positions(*of_source(source))
 
 
-def start_streams(source: str) -> list[str]:
-    """Start the connectors and return the pipelines that need a backfill."""
+def start_streams(source: str) -> list[dict[str, str]]:
+    """Start the connectors and return, for each pipeline that has missed changes, the arguments of `compare`."""
     from pg2es.services import recovery
 
-    return recovery.start_streams(*of_source(source))
+    return [{"pipeline": name} for name in recovery.start_streams(*of_source(source))]
 
 
-def plan_runs(job: str, pipelines: list[str], conf: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the runs of a job to trigger and to wait for; the same ones when this is run again."""
+def compare(pipeline: str) -> dict[str, Any]:
+    """Make equal what differs, if it is little; return the pipeline and whether it takes a backfill."""
+    from pg2es.services import backfill
+
+    return {"pipeline": pipeline, "equal": backfill.close_gap(*of_pipeline(pipeline))}
+
+
+def plan_runs(job: str, compared: Iterable[dict[str, Any]], conf: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the runs of a job to trigger and wait for, of pipelines that too much differs of; each time the same."""
     run_id = f"recover__{get_current_context()['dag_run'].run_id}"
-    return [{"trigger_dag_id": f"{job}_{name}", "trigger_run_id": run_id, "conf": conf} for name in pipelines]
+    return [
+        {"trigger_dag_id": f"{job}_{found['pipeline']}", "trigger_run_id": run_id, "conf": conf}
+        for found in compared
+        if not found["equal"]
+    ]
 
 
-def finish(source: str, pipelines: list[str]) -> None:
+def finish(source: str, compared: Iterable[dict[str, Any]]) -> None:
     """Say what was recovered."""
-    write_run_note(f"Source {source} streams again; {', '.join(pipelines) or 'no pipeline'}: filled and reconciled.")
+    found = list(compared)
+    equal = ", ".join(each["pipeline"] for each in found if each["equal"])
+    filled = ", ".join(each["pipeline"] for each in found if not each["equal"])
+    done = [f"{equal}: compared, equal" if equal else "", f"{filled}: filled and reconciled" if filled else ""]
+    write_run_note(f"Source {source} streams again; {'; '.join(filter(None, done)) or 'no pipeline missed anything'}.")

@@ -104,7 +104,7 @@ def test_steps_of_a_reindex_are_in_order(parsed: dict[str, Any]) -> None:
 def test_steps_of_a_recovery_are_in_order(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["recover_shop"]["tasks"]
     order = [
-        "stop_streams", "renew_slot", "renew_positions", "start_streams", "plan_backfill", "backfill",
+        "stop_streams", "renew_slot", "renew_positions", "start_streams", "compare", "plan_backfill", "backfill",
         "plan_reconcile", "reconcile", "finish",
     ]  # fmt: skip
     assert set(tasks) == set(order)

@@ -36,13 +36,15 @@ def roll_back(clients: Clients, pipeline: Pipeline) -> None:
 
 
 def recover(clients: Clients, pipeline: Pipeline) -> None:
-    """Let the stream of the whole source begin anew, step by step, and fill its pipelines."""
+    """Let the stream of the whole source begin anew, step by step, and bring its pipelines what they missed."""
     source = clients.project.source_of(pipeline)
     recovery.stop_streams(clients, source)
     recovery.renew_slot(clients, source)
     recovery.renew_positions(clients, source)
     for name in recovery.start_streams(clients, source):
-        run_backfill(clients, clients.project.pipeline(name))
+        missed = clients.project.pipeline(name)
+        if not backfill.close_gap(clients, missed):
+            run_backfill(clients, missed)
 
 
 def mend(clients: Clients, pipeline: Pipeline) -> None:

@@ -56,6 +56,12 @@ class Streamed:
         pass_barrier(self.clients, self.pipeline, self.live)
         check_equal(self.clients, self.pipeline, ROWS)
 
+    def versions(self) -> dict[str, int]:
+        """Return the version of each document that a search finds, by id."""
+        self.clients.elasticsearch.indices.refresh(index=self.live.index)
+        found = self.clients.elasticsearch.search(index=self.live.index, size=10 * ROWS, version=True, source=False)
+        return {hit["_id"]: hit["_version"] for hit in found["hits"]["hits"]}
+
     def breaches(self) -> dict[Kind, Breach]:
         """Return what is wrong."""
         return {found.kind: found for found in judge(self.clients.project, look(self.clients))}

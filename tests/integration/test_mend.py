@@ -87,7 +87,7 @@ def test_another_configuration_is_changed_back_and_told(streamed: Streamed) -> N
     config = clients.connect.config(streamed.sink) or {}
     clients.connect.update(streamed.sink, config | {"batch.roots": "17", "postgres.password": "hunter2"})
     found = look(streamed)
-    assert found.done == [f"Changed {streamed.sink}: batch.roots: 17 → 2000; postgres.password: *** → ***"]
+    assert found.done == [f"Changed {streamed.sink}: batch.roots: 17 → 1000; postgres.password: *** → ***"]
     assert clients.connect.config(streamed.sink) == config
 
 
@@ -185,7 +185,7 @@ def test_a_look_that_is_cut_off_leaves_nothing_stopped(streamed: Streamed, monke
         assert is_stopped(streamed.clients, sink)
     found = look(streamed, found.tries)
     assert (found.unanswered, found.notes, found.problems) == (None, [], [])
-    assert found.done == [f"Changed {sink}: batch.roots: 17 → 2000"]
+    assert found.done == [f"Changed {sink}: batch.roots: 17 → 1000"]
     assert not found.tries.get(sink)
     streamed.check_equal()
 

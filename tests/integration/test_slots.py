@@ -10,6 +10,7 @@ from pg2es.core.errors import SlotLost
 from pg2es.core.monitoring import Kind
 from pg2es.core.stream import source_position, source_start
 from pg2es.services import recovery
+from pg2es.services.backfill import close_gap
 from pg2es.services.recovery import mend
 from pg2es.services.stream import deploy, ensure_source
 from tests.integration.batch import run_backfill
@@ -183,3 +184,39 @@ def test_a_recovery_may_end_after_each_step_and_begin_again(streamed: Streamed) 
         assert Kind.GAP in streamed.breaches()
         streamed.change(f"while it stands still {last}")
     recover_and_check(streamed)
+
+
+def test_what_is_equal_is_not_copied_again(streamed: Streamed) -> None:
+    clients = streamed.clients
+    versions = streamed.versions()
+    streamed.drop_slot(
+        "UPDATE public.parts SET number = 'nobody heard of it' WHERE id <= 3",
+        "DELETE FROM public.parts WHERE id = 4",
+        "INSERT INTO public.parts VALUES (1000, 'nor of this')",
+    )
+    recovery.reset_source(clients, streamed.source)
+    assert list(streamed.breaches()) == [Kind.GAP]
+    assert close_gap(clients, streamed.pipeline)
+    streamed.check_equal()
+    assert streamed.breaches() == {}
+    now = streamed.versions()
+    assert {identifier for identifier in now if now[identifier] != versions.get(identifier)} == {"1", "2", "3", "1000"}
+    assert versions.keys() - now.keys() == {"4"}
+
+
+def test_where_too_much_differs_a_backfill_closes_the_gap(streamed: Streamed) -> None:
+    clients = streamed.clients
+    streamed.drop_slot("UPDATE public.parts SET number = 'missed' WHERE id > 70")
+    recovery.reset_source(clients, streamed.source)
+    assert not close_gap(clients, streamed.pipeline)
+    assert list(streamed.breaches()) == [Kind.GAP]
+    run_backfill(clients, streamed.pipeline)
+    streamed.check_equal()
+    assert streamed.breaches() == {}
+    # An index without any document, as well.
+    recovery.reset_pipeline(clients, streamed.pipeline)
+    index = streamed.live.index
+    clients.elasticsearch.delete_by_query(index=index, query={"match_all": {}}, refresh=True)
+    assert not close_gap(clients, streamed.pipeline)
+    run_backfill(clients, streamed.pipeline)
+    streamed.check_equal()

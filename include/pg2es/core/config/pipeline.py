@@ -77,7 +77,16 @@ class StreamSettings(FileModel):
         le=1000,
         description="Tasks of the sink, which share the topics' partitions; more tasks than partitions are idle.",
     )
-    batch_roots: int = Field(default=2_000, ge=1, le=10_000, description="Roots that one refresh reads and writes.")
+    batch_roots: int = Field(
+        default=1_000, ge=1, le=10_000, description="Roots that are read at once; their documents make a bulk request."
+    )
+    bulk_flights: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Bulk requests of a task on their way while it reads the next documents. More of them help where "
+        "Elasticsearch has cores to spare; where it has not, it makes more and smaller segments of them.",
+    )
     spread_roots: int = Field(
         default=5_000,
         ge=1,

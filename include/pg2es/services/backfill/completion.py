@@ -94,7 +94,7 @@ def settle(clients: Clients, pipeline: Pipeline, prepared: Prepared, chunks: lis
     finish_build(clients.elasticsearch, generation)
     swept = sweep(clients, pipeline, generation) if gone or not prepared.was_empty else 0
     check_read_back(clients.elasticsearch, generation.index)
-    return Settled(_note_filled(clients, pipeline, prepared), added, swept)
+    return Settled(note_filled(clients, pipeline, prepared), added, swept)
 
 
 def finish(
@@ -141,8 +141,8 @@ def check_rejected(pipeline: str, rejected: int, samples: Sequence[str]) -> None
         )
 
 
-def _note_filled(clients: Clients, pipeline: Pipeline, prepared: Prepared) -> Generation:
-    """Write down that a generation is filled, and its gap closed, unless it is a later one than was open then.
+def note_filled(clients: Clients, pipeline: Pipeline, prepared: Prepared) -> Generation:
+    """Write down that a generation holds everything, and its gap closed, unless it is a later one than was open then.
 
     Under the lock, because whoever finds a gap writes it down there.
     """

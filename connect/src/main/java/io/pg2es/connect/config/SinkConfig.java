@@ -135,6 +135,10 @@ public final class SinkConfig extends AbstractConfig {
         return getInt(SinkKeys.BULK_MAX_BYTES);
     }
 
+    public int bulkFlights() {
+        return getInt(SinkKeys.BULK_FLIGHTS);
+    }
+
     public int documentMaxBytes() {
         return getInt(SinkKeys.DOCUMENT_MAX_BYTES);
     }

@@ -11,14 +11,16 @@ import io.pg2es.connect.retry.TransientFailure;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.connect.errors.ConnectException;
+import org.elasticsearch.client.Response;
 
-/** Writes the documents of one reading to Elasticsearch: step 5 of the refresh. Each document is judged alone. */
+/**
+ * Writes the documents of one reading to Elasticsearch: step 5 of the refresh. Each document is judged alone.
+ *
+ * <p>Requests fly while the task goes on; what came of them it finds out on its own thread, when the flight lands.
+ */
 public final class BulkWriter {
     /** Of Elasticsearch: a document id is at most so long. */
     private static final int MAX_ID_BYTES = 512;
@@ -33,80 +35,76 @@ public final class BulkWriter {
         this.metrics = metrics;
     }
 
-    /** What became of the documents; those named nowhere are acknowledged. Both are keyed by the document's id. */
-    public static final class Result {
-        private final Set<String> again = new LinkedHashSet<>();
-        private final Map<String, RejectedDocumentException> failing = new LinkedHashMap<>();
-        private final Map<String, RejectedDocumentException> rejected = new LinkedHashMap<>();
-        private final List<String> deleted = new ArrayList<>();
-        private String reason = "";
+    /** The requests with the documents of one reading, on their way. */
+    public final class Flight {
+        private final Reading reading;
+        private final BulkResult result = new BulkResult();
+        private final List<Sent> requests = new ArrayList<>();
+        private long bytes;
 
-        /** Documents that must be read and written again. */
-        public Set<String> again() {
-            return again;
+        private Flight(Reading reading) {
+            this.reading = reading;
         }
 
-        /** Those of them over which Elasticsearch fails itself, with what is to be said when it always does. */
-        public Map<String, RejectedDocumentException> failing() {
-            return failing;
+        /** Of its documents, in memory until it has landed. */
+        public long bytes() {
+            return bytes;
         }
 
-        /** Why the first of them must. */
-        public String reason() {
-            return reason;
-        }
-
-        public Map<String, RejectedDocumentException> rejected() {
-            return rejected;
-        }
-
-        /** Documents that Elasticsearch has no more. */
-        public List<String> deleted() {
-            return deleted;
-        }
-
-        public boolean isAllAcknowledged() {
-            return again.isEmpty() && rejected.isEmpty();
-        }
-
-        private void addAgain(String id, String why) {
-            if (again.isEmpty()) {
-                reason = why;
+        /**
+         * Waits until every request is answered, and judges each document.
+         *
+         * @throws TransientFailure when a whole request failed; then nothing of the reading counts as done
+         * @throws ConnectException when no retry can help
+         */
+        public BulkResult land() throws TransientFailure {
+            requests.forEach(Sent::await);
+            for (Sent request : requests) {
+                judge(request, this);
             }
-            again.add(id);
+            return result;
+        }
+    }
+
+    /** A request, and its answer when there is one. */
+    private record Sent(List<Document> documents, CompletableFuture<Response> answer) {
+        /** Waits for the answer, whatever it is. */
+        void await() {
+            answer.exceptionally(failure -> null).join();
         }
     }
 
     /**
-     * Writes the documents, in as many requests as their size asks for.
+     * Sends the documents, in as many requests as their size asks for, and does not wait for the answers.
      *
-     * @throws TransientFailure when a whole request failed; then nothing of the reading counts as done
-     * @throws ConnectException when no retry can help
+     * @throws TransientFailure when it is too late for that; nothing was sent
      */
-    public Result write(Reading reading) throws TransientFailure {
-        Result result = new Result();
+    public Flight send(Reading reading) throws TransientFailure {
+        checkDeadline(reading);
+        Flight flight = new Flight(reading);
         List<Document> request = new ArrayList<>();
         int bytes = 0;
         for (Document document : reading.documents()) {
-            if (isSettledUnsent(document, result)) {
+            if (isSettledUnsent(document, flight.result)) {
                 continue;
             }
             if (!request.isEmpty() && bytes + document.bulkBytes() > config.bulkMaxBytes()) {
-                send(request, reading, result);
+                flight.requests.add(send(request));
                 request = new ArrayList<>();
                 bytes = 0;
             }
             request.add(document);
             bytes += document.bulkBytes();
+            flight.bytes += document.bulkBytes();
         }
         if (!request.isEmpty()) {
-            send(request, reading, result);
+            flight.requests.add(send(request));
         }
-        return result;
+        return flight;
     }
 
     /** Whether there is nothing to send; Elasticsearch would refuse a whole request for one id that it cannot hold. */
-    private boolean isSettledUnsent(Document document, Result result) {
+    private boolean isSettledUnsent(Document document, BulkResult result) {
         String idProblem = idProblem(document.id());
         if (idProblem != null && document.isDelete()) {
             metrics.increment(Metric.DOCUMENTS_DELETED);
@@ -141,33 +139,41 @@ public final class BulkWriter {
                         bytes, MAX_ID_BYTES);
     }
 
-    private void send(List<Document> documents, Reading reading, Result result) throws TransientFailure {
-        checkDeadline(reading);
+    private Sent send(List<Document> documents) {
         byte[] body = body(documents);
         long start = System.nanoTime();
-        try {
-            List<BulkItem> items = elasticsearch.bulk(body, documents.size());
+        CompletableFuture<Response> answer = elasticsearch.sendBulk(body).thenApply(response -> {
             metrics.increment(Metric.BULK_REQUESTS);
             metrics.add(Metric.BULK_BYTES, body.length);
             metrics.addTimeSince(start, Metric.BULK_TOTAL, Metric.BULK_MAX);
+            return response;
+        });
+        return new Sent(documents, answer);
+    }
+
+    private void judge(Sent request, Flight flight) throws TransientFailure {
+        List<Document> documents = request.documents();
+        try {
+            List<BulkItem> items = elasticsearch.awaitBulk(request.answer(), documents.size());
             for (int at = 0; at < items.size(); at++) {
-                judge(documents.get(at), items.get(at), result);
+                judge(documents.get(at), items.get(at), flight.result);
             }
         } catch (RequestRefused e) {
-            split(documents, reading, result, e.getMessage());
+            split(documents, flight, e.getMessage());
         }
     }
 
-    /** Sends the halves, down to the one document for which the request was refused. */
-    private void split(List<Document> documents, Reading reading, Result result, String reason)
-            throws TransientFailure {
+    /** Sends the halves, one after the other, down to the one document for which the request was refused. */
+    private void split(List<Document> documents, Flight flight, String reason) throws TransientFailure {
         if (documents.size() == 1) {
-            reject(documents.get(0), reason, result);
+            reject(documents.get(0), reason, flight.result);
             return;
         }
         int half = documents.size() / 2;
-        send(documents.subList(0, half), reading, result);
-        send(documents.subList(half, documents.size()), reading, result);
+        for (List<Document> part : List.of(documents.subList(0, half), documents.subList(half, documents.size()))) {
+            checkDeadline(flight.reading);
+            judge(send(part), flight);
+        }
     }
 
     private void checkDeadline(Reading reading) throws TransientFailure {
@@ -198,18 +204,18 @@ public final class BulkWriter {
         return end + line.length + 1;
     }
 
-    private void judge(Document document, BulkItem item, Result result) {
+    private void judge(Document document, BulkItem item, BulkResult result) {
         switch (item.outcome(document.isDelete())) {
             case WRITTEN -> metrics.increment(Metric.DOCUMENTS_WRITTEN);
             case DELETED -> {
                 metrics.increment(Metric.DOCUMENTS_DELETED);
-                result.deleted.add(document.id());
+                result.addDeleted(document.id());
             }
             case CONFLICT -> metrics.increment(Metric.CONFLICTS);
             case AGAIN -> {
                 result.addAgain(document.id(), item.describe());
                 if (item.isServerError()) {
-                    result.failing.put(document.id(), rejection(document, item.describe()));
+                    result.addFailing(document.id(), rejection(document, item.describe()));
                 }
             }
             case REJECTED -> reject(document, item.describe(), result);
@@ -221,9 +227,9 @@ public final class BulkWriter {
         }
     }
 
-    private void reject(Document document, String reason, Result result) {
+    private void reject(Document document, String reason, BulkResult result) {
         metrics.increment(Metric.REJECTED);
-        result.rejected.put(document.id(), rejection(document, reason));
+        result.addRejected(document.id(), rejection(document, reason));
     }
 
     private RejectedDocumentException rejection(Document document, String reason) {

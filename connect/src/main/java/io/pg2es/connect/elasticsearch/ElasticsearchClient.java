@@ -14,6 +14,9 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.http.Header;
@@ -27,6 +30,7 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.elasticsearch.client.Request;
 import org.elasticsearch.client.Response;
 import org.elasticsearch.client.ResponseException;
+import org.elasticsearch.client.ResponseListener;
 import org.elasticsearch.client.RestClient;
 import org.elasticsearch.client.RestClientBuilder;
 
@@ -94,20 +98,23 @@ public final class ElasticsearchClient implements AutoCloseable {
         return Generation.parse(ask(request), config.pipeline(), config.index());
     }
 
-    /**
-     * Sends a bulk request once.
-     *
-     * @param body lines of actions and sources
-     * @param actions how many actions it has
-     */
-    List<BulkItem> bulk(byte[] body, int actions) throws TransientFailure, RequestRefused {
+    /** Sends a bulk request once, and does not wait for the answer. */
+    CompletableFuture<Response> sendBulk(byte[] body) {
         Request request = new Request("POST", "/" + config.index() + "/_bulk");
         request.addParameter("timeout", config.bulkTimeout().toMillis() + "ms");
         request.addParameter("filter_path", BulkResponse.FILTER);
         request.setEntity(new NByteArrayEntity(body, NDJSON));
-        Response response = send(request);
+        return send(request);
+    }
+
+    /**
+     * Waits for the answer to a bulk request.
+     *
+     * @param actions how many actions it has
+     */
+    List<BulkItem> awaitBulk(Future<Response> answer, int actions) throws TransientFailure, RequestRefused {
         try {
-            return BulkResponse.parse(response.getEntity().getContent(), actions);
+            return BulkResponse.parse(await(answer).getEntity().getContent(), actions);
         } catch (IOException e) {
             throw new TransientFailure(describe("the answer broke off: " + e.getMessage()), e);
         }
@@ -116,7 +123,7 @@ public final class ElasticsearchClient implements AutoCloseable {
     /** Sends a request of which only the answer counts, and returns that. */
     JsonNode ask(Request request) throws TransientFailure {
         try {
-            return JSON.readTree(send(request).getEntity().getContent());
+            return JSON.readTree(await(send(request)).getEntity().getContent());
         } catch (RequestRefused e) {
             throw new ConnectException(describe(e.getMessage()));
         } catch (IOException e) {
@@ -124,18 +131,45 @@ public final class ElasticsearchClient implements AutoCloseable {
         }
     }
 
-    private Response send(Request request) throws TransientFailure, RequestRefused {
-        try {
-            return client.performRequest(request);
-        } catch (ResponseException e) {
-            throw judge(e);
-        } catch (IOException e) {
-            if (isUntrusted(e)) {
-                throw new ConnectException(
-                        describe(e.getMessage() + ". Mend the URLs or " + SinkKeys.ELASTICSEARCH_CA_CERTIFICATE));
+    private CompletableFuture<Response> send(Request request) {
+        CompletableFuture<Response> answer = new CompletableFuture<>();
+        client.performRequestAsync(request, new ResponseListener() {
+            @Override
+            public void onSuccess(Response response) {
+                answer.complete(response);
             }
-            throw new TransientFailure(describe(e.toString()), e);
+
+            @Override
+            public void onFailure(Exception failure) {
+                answer.completeExceptionally(failure);
+            }
+        });
+        return answer;
+    }
+
+    private Response await(Future<Response> answer) throws TransientFailure, RequestRefused {
+        try {
+            return answer.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ConnectException("The task was interrupted.", e);
+        } catch (ExecutionException e) {
+            throw judge(e.getCause());
         }
+    }
+
+    private TransientFailure judge(Throwable failure) throws RequestRefused {
+        if (failure instanceof ResponseException refused) {
+            return judge(refused);
+        }
+        if (isUntrusted(failure)) {
+            throw new ConnectException(
+                    describe(failure.getMessage() + ". Mend the URLs or " + SinkKeys.ELASTICSEARCH_CA_CERTIFICATE));
+        }
+        if (failure instanceof IOException) {
+            return new TransientFailure(describe(failure.toString()), failure);
+        }
+        throw new ConnectException(describe(failure.toString()), failure);
     }
 
     private TransientFailure judge(ResponseException error) throws RequestRefused {

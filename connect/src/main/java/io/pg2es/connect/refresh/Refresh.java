@@ -16,13 +16,16 @@ import io.pg2es.connect.retry.TimeLimit;
 import io.pg2es.connect.retry.TransientFailure;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
  * Brings documents up to date, slice by slice: version, documents, flush, COMMIT, bulk request.
+ *
+ * <pre>
+ *   read 1 ── read 2 ── read 3 ── …
+ *        └ bulk 1 ───────┴ landed
+ *                  └ bulk 2 ───────┴ landed
+ * </pre>
  *
  * <p>The version is taken before the read, so of two writers the one with the higher version has read later; nothing is
  * sent before the COMMIT; and what is not acknowledged is read again, never sent again.
@@ -31,12 +34,6 @@ import org.apache.kafka.connect.errors.DataException;
  * fails alone is rejected, and holds up no other.
  */
 public final class Refresh {
-    /** A slice is read before it is sent, so its size is bounded in bytes as well as in roots. */
-    private static final int BULKS_IN_MEMORY = 4;
-
-    /** Failures of Elasticsearch over one document; the pauses between them make some minutes. */
-    private static final int MOST_FAILURES = 20;
-
     /** The kind of error of a document that PostgreSQL cannot make; those of Elasticsearch have its own names. */
     private static final String UNREADABLE_ROW = "unreadable_row";
 
@@ -47,7 +44,6 @@ public final class Refresh {
     private final PrimaryLink link;
     private final BulkWriter writer;
     private final SinkMetrics metrics;
-    private final long readMaxBytes;
     private int sliceRoots;
 
     public Refresh(SinkConfig config, PrimaryLink link, BulkWriter writer, SinkMetrics metrics) {
@@ -55,7 +51,6 @@ public final class Refresh {
         this.link = link;
         this.writer = writer;
         this.metrics = metrics;
-        this.readMaxBytes = (long) BULKS_IN_MEMORY * config.bulkMaxBytes();
         this.sliceRoots = config.batchRoots();
     }
 
@@ -67,19 +62,35 @@ public final class Refresh {
                         "Pipeline %s: %d roots of the batch are left for the next round.",
                         config.pipeline(), batch.pending().size()));
             }
-            runSlice(batch, config.batchRoots());
+            runSlices(batch, limit);
         }
     }
 
     /** Refreshes one slice of the pending roots, or finds out that it must be smaller. */
     public void runSlice(Batch batch, int mostRoots) throws TransientFailure {
-        List<RootKey> slice =
-                batch.pending().stream().limit(Math.min(sliceRoots, mostRoots)).toList();
+        try (Flights flights = new Flights(config, batch, metrics)) {
+            send(flights.waiting(Math.min(sliceRoots, mostRoots)), batch, flights);
+        }
+    }
+
+    /** Refreshes the pending roots once, as far as the time suffices; the next slice is read while earlier ones fly. */
+    private void runSlices(Batch batch, TimeLimit limit) throws TransientFailure {
+        try (Flights flights = new Flights(config, batch, metrics)) {
+            List<RootKey> slice = flights.waiting(sliceRoots);
+            while (!slice.isEmpty() && !limit.isOver()) {
+                send(slice, batch, flights);
+                slice = flights.waiting(sliceRoots);
+            }
+        }
+    }
+
+    private void send(List<RootKey> slice, Batch batch, Flights flights) throws TransientFailure {
         long start = System.nanoTime();
         ReadResult result = read(slice);
         Duration took = Duration.ofNanos(System.nanoTime() - start);
         if (result instanceof Reading reading) {
-            settle(batch, slice, reading, writer.write(reading));
+            flights.makeRoom();
+            flights.add(slice, reading, writer.send(reading));
             resizeSlices(slice.size(), reading, took);
         } else if (slice.size() == 1 && result instanceof ReadResult.Unreadable unreadable) {
             batch.reject(slice.get(0), reasonOf(slice.get(0), unreadable.problem()));
@@ -90,7 +101,7 @@ public final class Refresh {
 
     private ReadResult read(List<RootKey> slice) throws TransientFailure {
         long start = System.nanoTime();
-        ReadResult result = link.session().read(slice, link.generation().epoch(), readMaxBytes);
+        ReadResult result = link.session().read(slice, link.generation().epoch(), config.bulkMaxBytes());
         metrics.add(Metric.ROOTS_READ, slice.size());
         metrics.addTimeSince(start, Metric.READ_TOTAL, Metric.READ_MAX);
         return result;
@@ -101,7 +112,7 @@ public final class Refresh {
         if (took.compareTo(SLOW) > 0 || !reading.left().isEmpty()) {
             halveSlices(size);
         } else if (sliceRoots < config.batchRoots()
-                && 2 * bytes < readMaxBytes
+                && 2 * bytes < config.bulkMaxBytes()
                 && took.multipliedBy(2).compareTo(SLOW) < 0) {
             sliceRoots = Math.min(config.batchRoots(), 2 * sliceRoots);
         }
@@ -123,31 +134,5 @@ public final class Refresh {
                         String.format("Pipeline %s: %s is no key: %s.", config.pipeline(), document, words)))
                 .orElseGet(() -> RejectedDocumentException.of(
                         config.pipeline(), document, config.index(), UNREADABLE_ROW + ": " + problem));
-    }
-
-    /** Rejects roots over whose document Elasticsearch has failed so often that it always does. */
-    private void giveUp(Batch batch, List<RootKey> roots, RejectedDocumentException reason) {
-        for (RootKey root : roots) {
-            if (batch.countFailure(root) >= MOST_FAILURES) {
-                metrics.increment(Metric.REJECTED);
-                batch.reject(root, reason);
-            }
-        }
-    }
-
-    void settle(Batch batch, List<RootKey> slice, Reading reading, BulkWriter.Result result) throws TransientFailure {
-        result.deleted()
-                .forEach(id -> batch.deleted().add(reading.roots().get(id).get(0)));
-        result.rejected().forEach((id, reason) -> reading.roots().get(id).forEach(root -> batch.reject(root, reason)));
-        result.failing().forEach((id, reason) -> giveUp(batch, reading.roots().get(id), reason));
-        Set<RootKey> open = Stream.concat(result.again().stream(), reading.left().stream())
-                .flatMap(id -> reading.roots().get(id).stream())
-                .collect(Collectors.toSet());
-        slice.stream().filter(root -> !open.contains(root)).forEach(batch.pending()::remove);
-        if (!result.again().isEmpty()) {
-            throw new TransientFailure(String.format(
-                    "Pipeline %s: Elasticsearch did not take %d of %d documents for index %s now: %s.",
-                    config.pipeline(), result.again().size(), slice.size(), config.index(), result.reason()));
-        }
     }
 }

@@ -103,7 +103,7 @@ class ElasticsearchClientTest {
         try (FakeElasticsearch other = new FakeElasticsearch();
                 ElasticsearchClient client = client(server.url() + "," + other.url())) {
             for (int request = 0; request < 4; request++) {
-                client.bulk(BODY, 1);
+                client.awaitBulk(client.sendBulk(BODY), 1);
             }
             assertThat(server.received()).hasSize(2);
             assertThat(other.received()).hasSize(2);
@@ -116,7 +116,7 @@ class ElasticsearchClientTest {
             int failures = 0;
             for (int request = 0; request < 6; request++) {
                 try {
-                    client.bulk(BODY, 1);
+                    client.awaitBulk(client.sendBulk(BODY), 1);
                 } catch (TransientFailure e) {
                     failures++;
                 }
@@ -154,7 +154,7 @@ class ElasticsearchClientTest {
 
     private static List<BulkItem> bulk(String urls, String... options) throws TransientFailure, RequestRefused {
         try (ElasticsearchClient client = client(urls, options)) {
-            return client.bulk(BODY, 1);
+            return client.awaitBulk(client.sendBulk(BODY), 1);
         }
     }
 

@@ -9,9 +9,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Function;
 import javax.net.ssl.SSLContext;
 
@@ -30,12 +34,19 @@ public final class FakeElasticsearch implements AutoCloseable {
         Answer(int status, String body) {
             this(status, body, 0);
         }
+
+        /** The same answer, given so much later. */
+        public Answer after(long ms) {
+            return new Answer(status, body, ms);
+        }
     }
 
     private final HttpServer server;
     private final String scheme;
     private final List<Received> received = new CopyOnWriteArrayList<>();
     private final Queue<Function<Received, Answer>> answers = new ConcurrentLinkedQueue<>();
+    private final Map<String, Answer> answersByText = new ConcurrentHashMap<>();
+    private final ExecutorService handlers = Executors.newCachedThreadPool();
 
     public FakeElasticsearch() throws IOException {
         this(HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0), "http");
@@ -48,6 +59,7 @@ public final class FakeElasticsearch implements AutoCloseable {
     private FakeElasticsearch(HttpServer server, String scheme) {
         this.server = server;
         this.scheme = scheme;
+        server.setExecutor(handlers);
         server.createContext("/", this::handle);
         server.start();
     }
@@ -70,8 +82,19 @@ public final class FakeElasticsearch implements AutoCloseable {
         return this;
     }
 
+    /** The answer to every request whose body has this text. */
+    public FakeElasticsearch answerTo(String text, Answer answer) {
+        answersByText.put(text, answer);
+        return this;
+    }
+
     List<Received> received() {
         return received;
+    }
+
+    /** Bodies of the requests, in the order in which they came. */
+    public List<String> bodies() {
+        return received.stream().map(Received::body).toList();
     }
 
     private void handle(HttpExchange exchange) throws IOException {
@@ -81,8 +104,11 @@ public final class FakeElasticsearch implements AutoCloseable {
                 exchange.getRequestHeaders().getFirst("Authorization"),
                 new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
         received.add(request);
-        Function<Received, Answer> next = answers.poll();
-        Answer answer = next == null ? allWell(request) : next.apply(request);
+        Answer answer = answersByText.keySet().stream()
+                .filter(request.body()::contains)
+                .findFirst()
+                .map(answersByText::get)
+                .orElseGet(() -> nextAnswer(request));
         try {
             Thread.sleep(answer.delayMs());
         } catch (InterruptedException e) {
@@ -94,6 +120,11 @@ public final class FakeElasticsearch implements AutoCloseable {
         exchange.sendResponseHeaders(answer.status(), body.length == 0 ? -1 : body.length);
         exchange.getResponseBody().write(body);
         exchange.close();
+    }
+
+    private Answer nextAnswer(Received request) {
+        Function<Received, Answer> next = answers.poll();
+        return next == null ? allWell(request) : next.apply(request);
     }
 
     private static Answer allWell(Received request) {
@@ -110,7 +141,7 @@ public final class FakeElasticsearch implements AutoCloseable {
         return new Answer(200, "{\"items\":[" + String.join(",", items) + "]}");
     }
 
-    static Answer error(int status, String type, String reason) {
+    public static Answer error(int status, String type, String reason) {
         return new Answer(
                 status,
                 "{\"error\":{\"type\":\"" + type + "\",\"reason\":\"" + reason + "\"},\"status\":" + status + "}");
@@ -119,5 +150,6 @@ public final class FakeElasticsearch implements AutoCloseable {
     @Override
     public void close() {
         server.stop(0);
+        handlers.shutdownNow();
     }
 }

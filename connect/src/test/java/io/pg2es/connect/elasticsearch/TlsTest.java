@@ -40,7 +40,7 @@ class TlsTest {
         try (FakeElasticsearch server = new FakeElasticsearch(serverContext());
                 ElasticsearchClient client = new ElasticsearchClient(TestConfig.config(
                         "elasticsearch.urls", server.url(), "elasticsearch.ca.certificate", certificate.toString()))) {
-            assertThat(client.bulk(BODY, 1)).hasSize(1);
+            assertThat(client.awaitBulk(client.sendBulk(BODY), 1)).hasSize(1);
         }
     }
 
@@ -50,7 +50,7 @@ class TlsTest {
         try (FakeElasticsearch server = new FakeElasticsearch(serverContext());
                 ElasticsearchClient client = new ElasticsearchClient(TestConfig.config(
                         "elasticsearch.urls", server.url(), "elasticsearch.ca.certificate", certificate.toString()))) {
-            assertThatThrownBy(() -> client.bulk(BODY, 1)).isInstanceOf(ConnectException.class);
+            assertThatThrownBy(() -> client.awaitBulk(client.sendBulk(BODY), 1)).isInstanceOf(ConnectException.class);
         }
     }
 
@@ -60,7 +60,7 @@ class TlsTest {
         try (FakeElasticsearch server = new FakeElasticsearch(serverContext());
                 ElasticsearchClient client =
                         new ElasticsearchClient(TestConfig.config("elasticsearch.urls", server.url()))) {
-            assertThatThrownBy(() -> client.bulk(BODY, 1))
+            assertThatThrownBy(() -> client.awaitBulk(client.sendBulk(BODY), 1))
                     .isInstanceOf(ConnectException.class)
                     .hasMessageContaining("elasticsearch.ca.certificate");
         }

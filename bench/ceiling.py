@@ -1,0 +1,97 @@
+"""What Elasticsearch takes at most: ready documents, nothing but their ids beside them, at the best settings found."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench.ground import MAPPING, Ground
+from pg2es.adapters.elasticsearch import Client, post_raw
+
+FILLING: dict[str, Any] = {"index.refresh_interval": "-1", "index.translog.durability": "async"}
+"""Settings of an index that nobody searches yet and that can be made anew."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How requests are sent: bytes of one, and how many are in flight."""
+
+    bytes: int
+    flights: int
+
+
+SWEEP = tuple(Sending(size << 19, flights) for size in (1, 2, 4, 8) for flights in (1, 2, 3, 4))
+
+BEST = Sending(2 << 20, 3)
+"""The best of SWEEP on two cores; `python -m bench ceiling` tries them all."""
+
+
+def time_fill(ground: Ground, lines: list[bytes], sending: Sending = BEST) -> float:
+    """Return the seconds in which a new index takes the documents."""
+    with _raw_index(ground, FILLING) as (client, index):
+        return _send(client, index, lines, sending)
+
+
+def time_overwrite(ground: Ground, lines: list[bytes], sending: Sending = BEST) -> float:
+    """Return the seconds in which an index that is searched takes the documents once more and shows them."""
+    with _raw_index(ground, {}) as (client, index):
+        _send(client, index, lines, sending)
+        client.indices.refresh(index=index)
+        started = time.monotonic()
+        _send(client, index, lines, sending)
+        client.indices.refresh(index=index)
+        return time.monotonic() - started
+
+
+def read_lines(ground: Ground) -> list[bytes]:
+    """Return the lines of a bulk request for each row: the id, and the columns as PostgreSQL writes them."""
+    statement = "SELECT id::text, json_strip_nulls(row_to_json(flat))::text FROM public.flat"
+    with ground.clients.session(ground.source) as session:
+        rows = session.execute(statement).fetchall()
+    return [f'{{"index":{{"_id":"{identifier}"}}}}\n{document}\n'.encode() for identifier, document in rows]
+
+
+@contextmanager
+def _raw_index(ground: Ground, settings: dict[str, Any]) -> Iterator[tuple[Client, str]]:
+    client, index = ground.clients.elasticsearch, f"{ground.pipeline.alias}-raw"
+    mapping = json.loads(MAPPING)
+    client.indices.create(
+        index=index,
+        settings={f"index.{name}": value for name, value in mapping["settings"].items()} | settings,
+        mappings=mapping["mappings"],
+    )
+    try:
+        yield client, index
+    finally:
+        client.indices.delete(index=index)
+
+
+def _send(client: Client, index: str, lines: list[bytes], sending: Sending) -> float:
+    bodies = list(_bodies(lines, sending.bytes))
+    started = time.monotonic()
+    with ThreadPoolExecutor(sending.flights) as pool:
+        answers = list(pool.map(lambda body: _post(client, index, body), bodies))
+    seconds = time.monotonic() - started
+    if any(b'"errors":false' not in answer for answer in answers):
+        raise RuntimeError("a document was refused")
+    return seconds
+
+
+def _post(client: Client, index: str, body: bytes) -> bytes:
+    return post_raw(client, f"/{index}/_bulk", body, "the ceiling", "application/x-ndjson", filter_path="errors")
+
+
+def _bodies(lines: list[bytes], most: int) -> Iterator[bytes]:
+    body: list[bytes] = []
+    size = 0
+    for line in lines:
+        body.append(line)
+        size += len(line)
+        if size >= most:
+            yield b"".join(body)
+            body, size = [], 0
+    if body:
+        yield b"".join(body)
