@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 
-from bench.backfill import measure_memory, measure_speed
+from bench.backfill import measure_ceiling, measure_memory, measure_speed
+from bench.beside import measure_beside
 from bench.drift import measure_drift
 from bench.latency import measure_latency
 from bench.outages import measure_outages
+from bench.peer import measure_peer
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.recovery import measure_recovery
 from bench.reindex import measure_reindex
@@ -19,11 +21,14 @@ from stack.config import load_config
 MEASUREMENTS = {
     "backfill": measure_speed,
     "latency": measure_latency,
+    "ceiling": measure_ceiling,
+    "beside": measure_beside,
     "memory": measure_memory,
     "drift": measure_drift,
     "outages": measure_outages,
     "reconcile": measure_reconcile,
     "reconcile_memory": measure_reconcile_memory,
+    "peer": measure_peer,
     "recovery": measure_recovery,
     "reindex": measure_reindex,
     "spread": measure_spread,

@@ -4,40 +4,90 @@ import multiprocessing
 import resource
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
-from bench.ground import Ground, prepare_ground
+from bench.ceiling import SWEEP, read_lines, time_fill
+from bench.cpu import cpu_since, read_cpu_seconds
+from bench.ground import Ground, Joined, prepare_ground
+from bench.reindex import copy
 from bench.results import Result
-from pg2es.adapters.elasticsearch import send_bulk
-from pg2es.core.backfill import BlockRange
 from pg2es.services import backfill
 from pg2es.services.generations import Generation, begin_build
-from pg2es.services.refresh import IN_FLIGHT, Body, Refresher, Target
-from pg2es.services.tables import read_tables
 
-ROWS = 200_000
+ROWS = 300_000
 ROUNDS = 3
 MEMORY_ROWS = (200_000, 1_000_000)
 
+_ORDERS = Joined(
+    statements=(
+        "CREATE TABLE public.customers (id bigint PRIMARY KEY, email text NOT NULL, city text)",
+        (
+            "INSERT INTO public.customers SELECT n, md5(n::text) || '@example.org', 'city ' || n % 500"
+            " FROM generate_series(1, 20000) n"
+        ),
+        (
+            "CREATE TABLE public.items (order_id bigint, line integer, product text, price numeric,"
+            " PRIMARY KEY (order_id, line))"
+        ),
+        (
+            f"INSERT INTO public.items SELECT o, l, 'product ' || (o * l) % 1000, l * 1.5"
+            f" FROM generate_series(1, {ROWS}) o, generate_series(1, 2) l"
+        ),
+    ),
+    document="""\
+SELECT root.*, c.email AS customer,
+  (SELECT json_agg(json_build_object('line', i.line, 'product', i.product, 'price', i.price) ORDER BY i.line)
+   FROM public.items i WHERE i.order_id = root.id) AS items
+FROM root LEFT JOIN public.customers c ON c.id = 1 + root.id % 20000
+""",
+    pipeline="document: bench-flat.sql\n",
+)
+
 
 def measure_speed() -> dict[str, Result]:
-    """Return the backfill's docs/s as a ratio of the raw ceiling: the same documents, prepared, same settings.
+    """Return the backfill's docs/s, of flat and of joined rows, as ratios of the ceiling for the same documents.
 
-    Both go through as many requests in flight, in turn, in rounds; the median of the rounds' ratios counts.
+    They take turns; the median of the rounds' ratios counts.
     """
-    ratios, speeds = [], []
-    with prepare_ground(ROWS) as ground:
-        for number in range(ROUNDS + 1):
-            ceiling = _time_ceiling(ground)
-            copied = _time_backfill(ground)
-            if number:  # the first round warms up
-                ratios.append(ceiling / copied)
-                speeds.append(ROWS / copied)
+    results: dict[str, Result] = {}
+    for name, joined, target in (("flat", None, 0.90), ("joined", _ORDERS, 0.80)):
+        with prepare_ground(ROWS, joined) as ground:
+            results |= _measure_rounds(ground, name, target)
+    return results
+
+
+def _measure_rounds(ground: Ground, name: str, target: float) -> dict[str, Result]:
+    ratios, speeds, ceilings, shares = [], [], [], []
+    lines = read_lines(ground)
+    for number in range(ROUNDS + 1):
+        ceiling = time_fill(ground, lines)
+        before, own_before = read_cpu_seconds(), _own_cpu_seconds()
+        copied = time_backfill(ground)
+        used, own = cpu_since(before), _own_cpu_seconds() - own_before
+        if number:  # the first round warms up
+            print(f"  {name}: ceiling {ceiling:.1f} s, backfill {copied:.1f} s; CPU {used}, pg2es {own:.1f}")
+            ratios.append(ceiling / copied)
+            speeds.append(ROWS / copied)
+            ceilings.append(ROWS / ceiling)
+            shares.append(own / used["elasticsearch"])
     return {
-        "backfill_flat_vs_bulk_ceiling": Result(round(statistics.median(ratios), 3), "ratio", 0.85, "higher"),
-        "backfill_docs_per_s": Result(round(statistics.median(speeds)), "docs/s", None, "higher"),
+        f"backfill_{name}_vs_bulk_ceiling": Result(round(statistics.median(ratios), 3), "ratio", target, "higher"),
+        f"backfill_{name}_docs_per_s": Result(round(statistics.median(speeds)), "docs/s", None, "higher"),
+        f"backfill_{name}_ceiling_docs_per_s": Result(round(statistics.median(ceilings)), "docs/s", None, "higher"),
+        f"backfill_{name}_own_cpu_vs_elasticsearch_cpu": Result(
+            round(statistics.median(shares), 3), "ratio", 0.25, "lower"
+        ),
     }
+
+
+def measure_ceiling() -> dict[str, Result]:
+    """Print what Elasticsearch takes at each size of request and number of flights."""
+    with prepare_ground(ROWS) as ground:
+        lines = read_lines(ground)
+        time_fill(ground, lines)  # warms up
+        for sending in SWEEP:
+            print(f"  {sending}: {ROWS / time_fill(ground, lines, sending):,.0f} docs/s", flush=True)
+    return {}
 
 
 def measure_memory() -> dict[str, Result]:
@@ -61,41 +111,24 @@ def _build(ground: Ground) -> Generation:
     return generation
 
 
-def _time_backfill(ground: Ground) -> float:
+def time_backfill(ground: Ground) -> float:
+    """Return the seconds in which a new generation is filled, in as many processes as the DAG does by default."""
     generation = _build(ground)
     started = time.monotonic()
-    (chunk,) = backfill.plan(ground.clients, ground.pipeline, 1)
-    result = backfill.copy_chunk(ground.clients, ground.pipeline, generation.index, chunk, lane=0)
+    _, results = copy(ground, generation.index)
     seconds = time.monotonic() - started
-    _expect_all(result.written)
+    if sum(result["written"] for result in results) != ROWS:
+        raise RuntimeError(f"not all of {ROWS} documents were written")
     return seconds
 
 
-def _time_ceiling(ground: Ground) -> float:
-    generation = _build(ground)
-    bodies = _prepare_bodies(ground, generation)
-    client = ground.clients.elasticsearch
-    started = time.monotonic()
-    with ThreadPoolExecutor(IN_FLIGHT) as pool:
-        outcomes = list(pool.map(lambda body: send_bulk(client, generation.index, body.lines, body.items), bodies))
-    seconds = time.monotonic() - started
-    _expect_all(sum(outcome.written for outcome in outcomes))
-    return seconds
-
-
-def _prepare_bodies(ground: Ground, generation: Generation) -> list[Body]:
-    with ground.clients.session(ground.source) as session:
-        target = Target(generation.index, generation.meta, read_tables(session, ground.pipeline).sql)
-        refresher = Refresher(session, ground.clients.elasticsearch, target)
-        return refresher.read_blocks(BlockRange(ground.pipeline.table, 0, None)).bodies
+def _own_cpu_seconds() -> float:
+    """CPU seconds of this process and of those that it has started and that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _report_peak(ground: Ground, index: str, sender: Connection) -> None:
     (chunk,) = backfill.plan(ground.clients, ground.pipeline, 1)
     backfill.copy_chunk(ground.clients, ground.pipeline, index, chunk, lane=0)
     sender.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-
-
-def _expect_all(written: int) -> None:
-    if written != ROWS:
-        raise RuntimeError(f"{written} documents were written, expected {ROWS}")

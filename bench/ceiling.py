@@ -47,11 +47,15 @@ def time_overwrite(ground: Ground, lines: list[bytes], sending: Sending = BEST) 
 
 
 def read_lines(ground: Ground) -> list[bytes]:
-    """Return the lines of a bulk request for each row: the id, and the columns as PostgreSQL writes them."""
-    statement = "SELECT id::text, json_strip_nulls(row_to_json(flat))::text FROM public.flat"
+    """Return the lines of a bulk request for each row: the id, and the document as PostgreSQL writes it."""
+    document = ground.pipeline.document or "SELECT * FROM root"
+    statement = (
+        "WITH root AS NOT MATERIALIZED (SELECT * FROM public.flat)"
+        f" SELECT id::text, json_strip_nulls(row_to_json(d.*))::text FROM (\n{document}\n) d"
+    )
     with ground.clients.session(ground.source) as session:
         rows = session.execute(statement).fetchall()
-    return [f'{{"index":{{"_id":"{identifier}"}}}}\n{document}\n'.encode() for identifier, document in rows]
+    return [f'{{"index":{{"_id":"{identifier}"}}}}\n{source}\n'.encode() for identifier, source in rows]
 
 
 @contextmanager

@@ -90,6 +90,10 @@ class Ground:
             recipe = read_recipe(session, self.pipeline)
             return create_generation(self.clients.elasticsearch, session, self.pipeline, recipe, live=True)
 
+    def remove_stream(self) -> None:
+        """Remove connectors, topics, slot and publication."""
+        remove_source(self.clients, self.source)
+
     def drop_indices(self) -> None:
         """Remove every index of the pipeline."""
         client = self.clients.elasticsearch
@@ -133,7 +137,7 @@ def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
             session.execute("VACUUM (ANALYZE, FREEZE)")
         yield ground
     finally:
-        remove_source(ground.clients, ground.source)
+        ground.remove_stream()
         ground.drop_indices()
         with superuser("postgres") as admin:  # a session of its own: the server may have been killed meanwhile
             _drop(admin)

@@ -31,10 +31,10 @@ def measure_latency() -> dict[str, Result]:
     with prepare_ground(ROWS) as ground:
         generation = backfill_all(ground)
         rows = range(ROWS)
-        _measure(ground, Traffic(rows, RATES[-1], first), measure_delays, WARM_UP_S)
+        measure_for(ground, Traffic(rows, RATES[-1], first), measure_delays, WARM_UP_S)
         for rate in RATES:
             first += 1_000_000
-            delays = _measure(ground, Traffic(rows, rate, first), measure_acknowledged, SECONDS)
+            delays = measure_for(ground, Traffic(rows, rate, first), measure_acknowledged, SECONDS)
             targets = (40.0, 150.0) if rate == 500 else (None, None)
             results |= _percentiles(f"commit_to_acknowledged_{rate}", delays, targets)
         for interval in REFRESH_INTERVALS:
@@ -42,7 +42,7 @@ def measure_latency() -> dict[str, Result]:
             ground.clients.elasticsearch.indices.put_settings(index=generation.index, settings=settings)
             for rate in RATES:
                 first += 1_000_000
-                delays = _measure(ground, Traffic(rows, rate, first), measure_delays, SECONDS)
+                delays = measure_for(ground, Traffic(rows, rate, first), measure_delays, SECONDS)
                 name = f"commit_to_searchable_{rate}_refresh_{interval}"
                 results |= _percentiles(name, delays, (None, _SEARCHABLE_P99_MS.get((rate, interval))))
     return results
@@ -67,7 +67,8 @@ class Traffic:
 Measurement = Callable[[Ground, Traffic, Event], list[float]]
 
 
-def _measure(ground: Ground, traffic: Traffic, measurement: Measurement, seconds: float) -> list[float]:
+def measure_for(ground: Ground, traffic: Traffic, measurement: Measurement, seconds: float) -> list[float]:
+    """Measure for so long."""
     stop = Event()
     threading.Timer(seconds, stop.set).start()
     return measurement(ground, traffic, stop)

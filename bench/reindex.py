@@ -48,7 +48,7 @@ def _time_backfill(ground: Ground) -> float:
 def fill(ground: Ground) -> None:
     """Run a first backfill, in as many processes as the DAG does by default; connectors and all."""
     prepared = backfill.prepare(ground.clients, ground.pipeline)
-    chunks, results = _copy(ground, prepared.index)
+    chunks, results = copy(ground, prepared.index)
     backfill.check(backfill.finish(ground.clients, ground.pipeline, prepared, chunks, results))
 
 
@@ -58,7 +58,7 @@ def _time_reindex(ground: Ground) -> tuple[float, float]:
     reindex.plan(clients, pipeline, take_over_index=False)
     index = reindex.create(clients, pipeline)
     prepared = reindex.start_stream(clients, pipeline, index)
-    chunks, _ = _copy(ground, index)
+    chunks, _ = copy(ground, index)
     reindex.finish_build(clients, pipeline, prepared, chunks)
     verifying = time.monotonic()
     reindex.verify(clients, pipeline, index, Verification.DIGEST)
@@ -69,7 +69,8 @@ def _time_reindex(ground: Ground) -> tuple[float, float]:
     return seconds, verified
 
 
-def _copy(ground: Ground, index: str) -> tuple[list[Chunk], list[dict[str, Any]]]:
+def copy(ground: Ground, index: str) -> tuple[list[Chunk], list[dict[str, Any]]]:
+    """Copy the table in as many processes as the DAG does by default; return the chunks and what came of them."""
     chunks = backfill.plan(ground.clients, ground.pipeline, 2 * LANES)
     with ProcessPoolExecutor(LANES, multiprocessing.get_context("fork")) as pool:
         folder = ground.clients.project.folder

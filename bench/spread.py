@@ -5,7 +5,7 @@ import time
 from threading import Event
 
 from bench.ground import Ground, Joined, prepare_ground
-from bench.latency import Traffic, measure_delays, percentile
+from bench.latency import Traffic, measure_delays, measure_for, percentile
 from bench.results import Result
 from bench.stream import backfill_all
 from pg2es.core.errors import DriftFound
@@ -45,8 +45,8 @@ def measure_spread() -> dict[str, Result]:
     with prepare_ground(ORDERS + OTHERS, _JOINED) as ground:
         generation = backfill_all(ground)
         others = range(ORDERS, ORDERS + OTHERS)
-        _measure_for(ground, Traffic(others, RATE), WARM_UP_S)
-        usual = _measure_for(ground, Traffic(others, RATE, first_number=10_000), USUAL_S)
+        measure_for(ground, Traffic(others, RATE), measure_delays, WARM_UP_S)
+        usual = measure_for(ground, Traffic(others, RATE, first_number=10_000), measure_delays, USUAL_S)
         renamed = Event()
         seconds: list[float] = []
         threading.Thread(target=_rename, args=(ground, renamed, seconds)).start()
@@ -61,12 +61,6 @@ def measure_spread() -> dict[str, Result]:
         "spread_seconds": Result(round(seconds[0], 1), "s", None, "lower"),
         "spread_roots_per_s": Result(round(ORDERS / seconds[0]), "roots/s", None, "higher"),
     }
-
-
-def _measure_for(ground: Ground, traffic: Traffic, seconds: float) -> list[float]:
-    stop = Event()
-    threading.Timer(seconds, stop.set).start()
-    return measure_delays(ground, traffic, stop)
 
 
 def _rename(ground: Ground, done: Event, seconds: list[float]) -> None:

@@ -30,7 +30,7 @@ def measure_stream() -> dict[str, Result]:
         lines = read_lines(ground)
         for number in range(ROUNDS + 1):
             before = read_cpu_seconds()
-            whole = _time_stream(ground, 2 * number + 1)
+            whole = time_stream(ground, 2 * number + 1)
             used = cpu_since(before)
             ground.clients.connect.stop(sink)
             captured = _time_capture(ground, 2 * number + 2)
@@ -61,7 +61,8 @@ def backfill_all(ground: Ground) -> Generation:
     return require_live_generation(clients.elasticsearch, pipeline)
 
 
-def _time_stream(ground: Ground, number: int) -> float:
+def time_stream(ground: Ground, number: int) -> float:
+    """Return the seconds from an UPDATE of every row until searches find all of it."""
     started = time.monotonic()
     _update(ground, number)
     poll(lambda: _is_found(ground, number), PATIENCE_S)

@@ -1,0 +1,114 @@
+"""The report: tables and plots of docs/performance.md, made from the results. Its text is written by hand."""
+
+import json
+import os
+import platform
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from bench.results import FILE, Result
+from stack import artifacts
+
+DOCS = Path(__file__).parents[1] / "docs"
+REPORT = DOCS / "performance.md"
+IMAGES = DOCS / "images"
+RATES = (100, 500, 1_000)
+
+_BLOCK = re.compile(r"(<!-- (results|machine):? ?([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def write_report() -> None:
+    """Write the results into the report's tables, and the plots."""
+    results = {name: Result(**found) for name, found in json.loads(FILE.read_text()).items()}
+
+    def fill(block: re.Match[str]) -> str:
+        head, kind, names, end = block.groups()
+        text = _table(results, names.split()) if kind == "results" else _machine()
+        return f"{head}\n{text}\n{end}"
+
+    REPORT.write_text(_BLOCK.sub(fill, REPORT.read_text()))
+    mpl.rcParams["svg.hashsalt"] = "pg2es"  # the same plot is the same file
+    _plot_latency(results)
+    _plot_rates(results)
+
+
+def _table(results: dict[str, Result], patterns: list[str]) -> str:
+    """Return the rows whose names match, in the order of the patterns."""
+    names = [name for pattern in patterns for name in results if fnmatchcase(name, pattern)]
+    lines = ["| | measured | target |", "|---|---|---|"]
+    for name in dict.fromkeys(names):
+        result = results[name]
+        wanted = "" if result.target is None else f"{'≥' if result.better == 'higher' else '≤'} {result.target:,}"
+        unit = "" if result.unit == "ratio" else f" {result.unit}"
+        lines.append(f"| `{name}` | {result.value:,}{unit} | {wanted} |")
+    return "\n".join(lines) + "\n"
+
+
+def _machine() -> str:
+    """Return what it was measured on."""
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return (
+        f"{os.cpu_count()} cores ({processor[1] if processor else platform.machine()}), {memory} GiB, Python "
+        f"{platform.python_version()}; the servers of `stack/` with their settings: {_versions()}.\n"
+    )
+
+
+def _versions() -> str:
+    jars = {
+        "Kafka": "kafka-clients-*.jar",
+        "Elasticsearch": "elasticsearch-[0-9]*.jar",
+        "Debezium": "debezium-core-*.jar",
+    }
+    found = {name: next(artifacts.TARGET.rglob(pattern), None) for name, pattern in jars.items()}
+    return ", ".join(f"{name} {re.sub(r'^[a-z-]*-', '', jar.stem)}" for name, jar in found.items() if jar)
+
+
+def _plot_latency(results: dict[str, Result]) -> None:
+    """Percentiles of the time from a commit, by rate."""
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3), sharey=True, layout="constrained")
+    kinds = {
+        "acknowledged": "commit_to_acknowledged_{}",
+        "searchable, refresh 200 ms": "commit_to_searchable_{}_refresh_200ms",
+        "searchable, refresh 1 s": "commit_to_searchable_{}_refresh_1s",
+    }
+    for axis, (title, name) in zip(axes, kinds.items(), strict=True):
+        for percentile in (50, 99):
+            values = [results[f"{name.format(rate)}_p{percentile}_ms"].value for rate in RATES]
+            axis.plot([str(rate) for rate in RATES], values, marker="o", label=f"p{percentile}")
+        axis.set(title=title, xlabel="changes/s", yscale="log")
+    axes[0].set_ylabel("ms")
+    axes[0].legend()
+    _save(figure, "performance-latency.svg")
+
+
+def _plot_rates(results: dict[str, Result]) -> None:
+    """Ours between the peer and the ceiling."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 2.5), layout="constrained")
+    bars = {
+        "backfill, docs/s": {
+            "PGSync": "pgsync_backfill_docs_per_s",
+            "pg2es": "backfill_flat_docs_per_s",
+            "bulk ceiling": "backfill_flat_ceiling_docs_per_s",
+        },
+        "stream, changes/s": {
+            "PGSync": "pgsync_stream_changes_per_s",
+            "pg2es": "stream_changes_per_s",
+            "captured alone": "stream_captured_alone_per_s",
+            "written alone": "stream_written_alone_per_s",
+        },
+    }
+    for axis, (title, names) in zip(axes, bars.items(), strict=True):
+        axis.barh(list(names), [results[name].value for name in names.values()])
+        axis.set_title(title)
+    _save(figure, "performance-rates.svg")
+
+
+def _save(figure: Figure, name: str) -> None:
+    figure.savefig(IMAGES / name, metadata={"Date": None})
+    plt.close(figure)
