@@ -10,7 +10,7 @@ MAVEN := mvn --quiet --batch-mode
 PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: help demo test test-all check unit java setup up down status logs clean lint format bench docs screenshots requirements system browser
+.PHONY: help demo test test-all check unit java setup up down status logs clean lint format bench bench-quick docs screenshots requirements system browser
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,8 +62,11 @@ format: setup ## Format the code
 	$(BIN)/ruff format
 	$(MAVEN) -f connect/pom.xml spotless:apply
 
-bench: up ## Measure, into bench/results/latest.json
+bench: up ## Measure, into bench/results/latest.json and docs/performance.md
 	$(BIN)/python -m bench
+
+bench-quick: up ## Measure the main ratios, and fail when one is worse than recorded
+	$(BIN)/python -m bench --check
 
 docs: setup ## Write the parts of docs/ that come from the code
 	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md

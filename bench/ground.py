@@ -114,15 +114,7 @@ class Joined:
 def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
     """Give a database with `rows` rows; connectors, database and indices are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pg2es-bench-"))
-    for name in ("sources", "pipelines", "mappings"):
-        (folder / name).mkdir()
-    shutil.copy(Path(__file__).parents[1] / "include" / "platform.yaml", folder)
-    (folder / "sources" / "bench.yaml").write_text(_SOURCE)
-    (folder / "pipelines" / f"{PIPELINE}.yaml").write_text(_PIPELINE + (joined.pipeline if joined else ""))
-    if joined:
-        (folder / "documents").mkdir()
-        (folder / "documents" / f"{PIPELINE}.sql").write_text(joined.document)
-    (folder / "mappings" / f"{PIPELINE}.json").write_text(MAPPING)
+    write_project(folder, joined)
     project = load_project(folder)
     ground = Ground(Clients(project), project.source("bench"), project.pipeline(PIPELINE))
     with superuser("postgres") as admin:
@@ -142,6 +134,18 @@ def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
         with superuser("postgres") as admin:  # a session of its own: the server may have been killed meanwhile
             _drop(admin)
         shutil.rmtree(folder)
+
+
+def write_project(folder: Path, joined: Joined | None = None) -> None:
+    """Write the files of the pipeline."""
+    for name in ("sources", "pipelines", "mappings", "documents"):
+        (folder / name).mkdir()
+    shutil.copy(Path(__file__).parents[1] / "include" / "platform.yaml", folder)
+    (folder / "sources" / "bench.yaml").write_text(_SOURCE)
+    (folder / "pipelines" / f"{PIPELINE}.yaml").write_text(_PIPELINE + (joined.pipeline if joined else ""))
+    if joined:
+        (folder / "documents" / f"{PIPELINE}.sql").write_text(joined.document)
+    (folder / "mappings" / f"{PIPELINE}.json").write_text(MAPPING)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The report: tables and plots of docs/performance.md, made from the results. Its text is written by hand."""
 
-import json
 import os
 import platform
 import re
@@ -11,7 +10,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from bench.results import FILE, Result
+from bench.results import Result, load
 from stack import artifacts
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -24,7 +23,7 @@ _BLOCK = re.compile(r"(<!-- (results|machine):? ?([^>]*?) -->\n).*?(<!-- end -->
 
 def write_report() -> None:
     """Write the results into the report's tables, and the plots."""
-    results = {name: Result(**found) for name, found in json.loads(FILE.read_text()).items()}
+    results = load()
 
     def fill(block: re.Match[str]) -> str:
         head, kind, names, end = block.groups()

@@ -17,10 +17,17 @@ class Result:
     target: float | None
     better: Literal["higher", "lower"]
 
+    def is_worse(self, other: "Result", factor: float) -> bool:
+        """Return whether this is worse than another measurement of the same, by more than a factor."""
+        return self.value * factor < other.value if self.better == "higher" else self.value > other.value * factor
+
+
+def load() -> dict[str, Result]:
+    """Return what is recorded, by name."""
+    return {name: Result(**found) for name, found in json.loads(FILE.read_text()).items()}
+
 
 def save(results: dict[str, Result]) -> None:
-    """Write the results over those of the same names; others stay."""
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    known |= {name: asdict(result) for name, result in results.items()}
-    FILE.parent.mkdir(exist_ok=True)
+    """Record the results over those of the same names; others stay."""
+    known = {name: asdict(result) for name, result in (load() | results).items()}
     FILE.write_text(json.dumps(dict(sorted(known.items())), indent=2) + "\n")

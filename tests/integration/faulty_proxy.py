@@ -18,8 +18,6 @@ arrives and the answer does not; Elasticsearch has no room."""
 class FaultyProxy(ThreadingHTTPServer):
     """Draws a fate for each bulk request from a seed; anything else passes."""
 
-    daemon_threads = True
-
     def __init__(self, seed: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = httpx.Client(base_url=os.environ["PG2ES_ELASTICSEARCH_URLS"].split(",")[0], timeout=30)
@@ -28,6 +26,10 @@ class FaultyProxy(ThreadingHTTPServer):
         self._random = Random(seed)
         self._at_once = 0
         self._answered = threading.Condition()
+
+    def server_close(self) -> None:
+        super().server_close()
+        self.upstream.close()
 
     @property
     def url(self) -> str:
@@ -57,7 +59,6 @@ class FaultyProxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: FaultyProxy
-    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self._forward()

@@ -37,6 +37,9 @@ class Counted:
             "CREATE TABLE public.counted (id bigint PRIMARY KEY, n integer)",
             f"INSERT INTO public.counted SELECT n, 0 FROM generate_series(1, {ROWS}) n",
         )
+        # Small requests of the producer, so that those of one partition fall behind another's.
+        producer = {"producer.override.batch.size": 16_384, "producer.override.compression.type": "none"}
+        folder.change(f"sources/{folder.source}.yaml", debezium=producer)
         mapping = {"mappings": {"dynamic": False, "properties": {"n": {"type": "integer"}}}}
         self.pipeline: Pipeline = folder.add_pipeline("counted", "public.counted", mapping=mapping)
         self.clients = folder.clients()

@@ -6,11 +6,13 @@ from threading import Event
 
 import pytest
 
+from pg2es.core.drift import Deep, Outcome
 from pg2es.core.errors import SlotLost
 from pg2es.core.monitoring import Kind
 from pg2es.core.stream import source_position, source_start
 from pg2es.services import recovery
 from pg2es.services.backfill import close_gap
+from pg2es.services.drift import reconcile
 from pg2es.services.recovery import mend
 from pg2es.services.stream import deploy, ensure_source
 from tests.integration.batch import run_backfill
@@ -212,12 +214,19 @@ def test_where_too_much_differs_a_backfill_closes_the_gap(streamed: Streamed) ->
     # Both are told: that changes are missing, and that a comparison has found them.
     assert set(streamed.breaches()) == {Kind.GAP, Kind.DRIFT}
     run_backfill(clients, streamed.pipeline)
-    streamed.check_equal()
-    assert Kind.GAP not in streamed.breaches()
-    # An index without any document, as well.
+    assert set(streamed.breaches()) == {Kind.DRIFT}
+    done = reconcile(clients, streamed.pipeline, deep=Deep.NONE, repair=True, max_repair_fraction=1)
+    assert done.outcome is Outcome.EQUAL
+    assert streamed.breaches() == {}
+
+
+def test_an_empty_index_takes_a_backfill(streamed: Streamed) -> None:
+    clients = streamed.clients
     recovery.reset_pipeline(clients, streamed.pipeline)
-    index = streamed.live.index
-    clients.elasticsearch.delete_by_query(index=index, query={"match_all": {}}, refresh=True)
+    deletes = [{"delete": {"_id": identifier}} for identifier in streamed.versions()]
+    clients.elasticsearch.bulk(index=streamed.live.index, operations=deletes, refresh=True)
     assert not close_gap(clients, streamed.pipeline)
+    assert list(streamed.breaches()) == [Kind.GAP]
     run_backfill(clients, streamed.pipeline)
     streamed.check_equal()
+    assert streamed.breaches() == {}
