@@ -6,8 +6,8 @@ import statistics
 import time
 from multiprocessing.connection import Connection
 
-from bench.ceiling import SWEEP, read_lines, time_fill
-from bench.cpu import cpu_since, read_cpu_seconds
+from bench.ceiling import FILLING, SWEEP, read_lines, time_fill
+from bench.cpu import cpu_since, per_million, read_cpu_seconds
 from bench.ground import Ground, Joined, prepare_ground
 from bench.reindex import copy
 from bench.results import Result
@@ -57,7 +57,7 @@ def measure_speed() -> dict[str, Result]:
 
 
 def _measure_rounds(ground: Ground, name: str, target: float) -> dict[str, Result]:
-    ratios, speeds, ceilings, shares = [], [], [], []
+    ratios, speeds, ceilings, shares, cpu = [], [], [], [], []
     lines = read_lines(ground)
     for number in range(ROUNDS + 1):
         ceiling = time_fill(ground, lines)
@@ -70,6 +70,7 @@ def _measure_rounds(ground: Ground, name: str, target: float) -> dict[str, Resul
             speeds.append(ROWS / copied)
             ceilings.append(ROWS / ceiling)
             shares.append(own / used["elasticsearch"])
+            cpu.append(used | {"pg2es": own})
     return {
         f"backfill_{name}_vs_bulk_ceiling": Result(round(statistics.median(ratios), 3), "ratio", target, "higher"),
         f"backfill_{name}_docs_per_s": Result(round(statistics.median(speeds)), "docs/s", None, "higher"),
@@ -77,14 +78,20 @@ def _measure_rounds(ground: Ground, name: str, target: float) -> dict[str, Resul
         f"backfill_{name}_own_cpu_vs_elasticsearch_cpu": Result(
             round(statistics.median(shares), 3), "ratio", 0.25, "lower"
         ),
+        **per_million(cpu, ROWS, f"backfill_{name}"),
     }
 
 
 def measure_ceiling() -> dict[str, Result]:
-    """Print what Elasticsearch takes at each size of request and number of flights."""
+    """Print what Elasticsearch takes at each size of request and number of flights, and with a translog on disk."""
     with prepare_ground(ROWS) as ground:
         lines = read_lines(ground)
         time_fill(ground, lines)  # warms up
+        for durability in ("async", "request", "async", "request"):
+            settings = FILLING | {"index.translog.durability": durability}
+            print(
+                f"  translog {durability}: {ROWS / time_fill(ground, lines, settings=settings):,.0f} docs/s", flush=True
+            )
         for sending in SWEEP:
             print(f"  {sending}: {ROWS / time_fill(ground, lines, sending):,.0f} docs/s", flush=True)
     return {}

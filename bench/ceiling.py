@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,9 +29,11 @@ BEST = Sending(2 << 20, 3)
 """The best of SWEEP on two cores; `python -m bench ceiling` tries them all."""
 
 
-def time_fill(ground: Ground, lines: list[bytes], sending: Sending = BEST) -> float:
+def time_fill(
+    ground: Ground, lines: list[bytes], sending: Sending = BEST, settings: Mapping[str, Any] = FILLING
+) -> float:
     """Return the seconds in which a new index takes the documents."""
-    with _raw_index(ground, FILLING) as (client, index):
+    with _raw_index(ground, settings) as (client, index):
         return _send(client, index, lines, sending)
 
 
@@ -59,12 +61,12 @@ def read_lines(ground: Ground) -> list[bytes]:
 
 
 @contextmanager
-def _raw_index(ground: Ground, settings: dict[str, Any]) -> Iterator[tuple[Client, str]]:
+def _raw_index(ground: Ground, settings: Mapping[str, Any]) -> Iterator[tuple[Client, str]]:
     client, index = ground.clients.elasticsearch, f"{ground.pipeline.alias}-raw"
     mapping = json.loads(MAPPING)
     client.indices.create(
         index=index,
-        settings={f"index.{name}": value for name, value in mapping["settings"].items()} | settings,
+        settings={f"index.{name}": value for name, value in mapping["settings"].items()} | dict(settings),
         mappings=mapping["mappings"],
     )
     try:

@@ -1,8 +1,10 @@
 """CPU seconds of the servers, by name: what a measurement costs, and whom."""
 
 import os
+import statistics
 from pathlib import Path
 
+from bench.results import Result
 from stack.launcher import Stack
 from stack.processes import find_family
 
@@ -32,3 +34,14 @@ def _read(pid: int) -> float:
         return 0.0
     fields = stat[stat.rindex(")") + 2 :].split()
     return sum(map(int, fields[11:15])) / _TICKS
+
+
+def per_million(rounds: list[dict[str, float]], rows: int, name: str) -> dict[str, Result]:
+    """Return the CPU seconds of each server for a million rows, the median of the rounds, as results."""
+    servers = sorted({server for used in rounds for server in used})
+    return {
+        f"{name}_cpu_s_per_million_{server}": Result(
+            round(statistics.median(used.get(server, 0.0) for used in rounds) * 1_000_000 / rows, 1), "s", None, "lower"
+        )
+        for server in servers
+    }

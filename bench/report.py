@@ -11,14 +11,15 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from bench.results import Result, load
+from bench.scaling import INSTALLATIONS, predict, read_costs
 from stack import artifacts
 
 DOCS = Path(__file__).parents[1] / "docs"
-REPORT = DOCS / "performance.md"
+REPORTS = (DOCS / "performance.md", DOCS / "scaling.md")
 IMAGES = DOCS / "images"
 RATES = (100, 500, 1_000)
 
-_BLOCK = re.compile(r"(<!-- (results|machine):? ?([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (results|machine|growth):? ?([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def write_report() -> None:
@@ -27,10 +28,15 @@ def write_report() -> None:
 
     def fill(block: re.Match[str]) -> str:
         head, kind, names, end = block.groups()
-        text = _table(results, names.split()) if kind == "results" else _machine()
+        text = {
+            "results": lambda: _table(results, names.split()),
+            "growth": lambda: _growth(results, names),
+            "machine": _machine,
+        }[kind]()
         return f"{head}\n{text}\n{end}"
 
-    REPORT.write_text(_BLOCK.sub(fill, REPORT.read_text()))
+    for report in REPORTS:
+        report.write_text(_BLOCK.sub(fill, report.read_text()))
     mpl.rcParams["svg.hashsalt"] = "pg2es"  # the same plot is the same file
     _plot_latency(results)
     _plot_rates(results)
@@ -45,6 +51,23 @@ def _table(results: dict[str, Result], patterns: list[str]) -> str:
         wanted = "" if result.target is None else f"{'≥' if result.better == 'higher' else '≤'} {result.target:,}"
         unit = "" if result.unit == "ratio" else f" {result.unit}"
         lines.append(f"| `{name}` | {result.value:,}{unit} | {wanted} |")
+    return "\n".join(lines) + "\n"
+
+
+_MEASURED = {"backfill_flat": "backfill_flat_docs_per_s", "stream": "stream_changes_per_s"}
+_MOST = {"stream": {"the source's one task": "stream_captured_alone_per_s"}}
+
+
+def _growth(results: dict[str, Result], job: str) -> str:
+    """Return what the model says of some installations, the first beside what was measured there."""
+    costs = read_costs(results, job)
+    most = {limit: results[name].value for limit, name in _MOST.get(job, {}).items()}
+    lines = ["| | rows/s | limit | 100 million | 10 billion |", "|---|---|---|---|---|"]
+    for number, installation in enumerate(INSTALLATIONS[job]):
+        found = predict(costs, installation, most)
+        measured = "" if number else f" (measured: {results[_MEASURED[job]].value:,})"
+        hours = " | ".join(f"{found.hours(rows):,.1f} h" for rows in (10**8, 10**10))
+        lines.append(f"| {installation.name} | {found.rows_per_s:,.0f}{measured} | {found.limit} | {hours} |")
     return "\n".join(lines) + "\n"
 
 

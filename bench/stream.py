@@ -8,7 +8,7 @@ import statistics
 import time
 
 from bench.ceiling import read_lines, time_overwrite
-from bench.cpu import cpu_since, read_cpu_seconds
+from bench.cpu import cpu_since, per_million, read_cpu_seconds
 from bench.ground import Ground, prepare_ground
 from bench.polling import poll
 from bench.results import Result
@@ -16,6 +16,7 @@ from pg2es.adapters import kafka
 from pg2es.core.generations import sink_connector
 from pg2es.services import backfill
 from pg2es.services.generations import Generation, require_live_generation
+from stack.config import load_config
 
 ROWS = 100_000
 ROUNDS = 3
@@ -24,7 +25,7 @@ PATIENCE_S = 300
 
 def measure_stream() -> dict[str, Result]:
     """Return changes/s of one large UPDATE until all of it is searchable, and that against the ceiling."""
-    rates, captures, bulks, ratios = [], [], [], []
+    rates, captures, bulks, ratios, cpu, sizes = [], [], [], [], [], []
     with prepare_ground(ROWS) as ground:
         sink = sink_connector(backfill_all(ground).index)
         lines = read_lines(ground)
@@ -33,7 +34,9 @@ def measure_stream() -> dict[str, Result]:
             whole = time_stream(ground, 2 * number + 1)
             used = cpu_since(before)
             ground.clients.connect.stop(sink)
+            before_capture = _read_sizes(ground)
             captured = _time_capture(ground, 2 * number + 2)
+            size = [(now - then) / ROWS for now, then in zip(_read_sizes(ground), before_capture, strict=True)]
             written = time_overwrite(ground, lines)
             ground.clients.connect.resume(sink)
             poll(lambda number=number: _is_found(ground, 2 * number + 2), PATIENCE_S)  # type: ignore[misc]
@@ -43,11 +46,20 @@ def measure_stream() -> dict[str, Result]:
                 captures.append(ROWS / captured)
                 bulks.append(ROWS / written)
                 ratios.append((captured + written) / whole)
+                cpu.append(used)
+                sizes.append(size)
     return {
         "stream_changes_per_s": Result(round(statistics.median(rates)), "changes/s", None, "higher"),
         "stream_captured_alone_per_s": Result(round(statistics.median(captures)), "changes/s", None, "higher"),
         "stream_written_alone_per_s": Result(round(statistics.median(bulks)), "docs/s", None, "higher"),
         "stream_vs_shared_ceiling": Result(round(statistics.median(ratios), 3), "ratio", 0.75, "higher"),
+        "stream_wal_bytes_per_change": Result(
+            round(statistics.median(wal for wal, _ in sizes)), "bytes", None, "lower"
+        ),
+        "stream_kafka_bytes_per_change": Result(
+            round(statistics.median(log for _, log in sizes)), "bytes", None, "lower"
+        ),
+        **per_million(cpu, ROWS, "stream"),
     }
 
 
@@ -76,6 +88,15 @@ def _time_capture(ground: Ground, number: int) -> float:
     _update(ground, number)
     poll(lambda: _count_events(ground) >= end, PATIENCE_S)
     return time.monotonic() - started
+
+
+def _read_sizes(ground: Ground) -> tuple[int, int]:
+    """Return where the WAL is, and the bytes of the topic on Kafka's disk."""
+    with ground.clients.session(ground.source) as session:
+        [(lsn,)] = session.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchall()
+    topic = ground.source.topic_of(ground.pipeline.table)
+    logs = (load_config().data / "kafka" / "data").glob(f"{topic}-*/*.log")
+    return int(lsn), sum(log.stat().st_size for log in logs)
 
 
 def _update(ground: Ground, number: int) -> None:
