@@ -202,7 +202,7 @@ def test_validation_tells_what_is_wrong(sink: SinkHarness) -> None:
         "Allowed is a number from 1 to 100000",
         "postgres.url: Invalid value postgresql://db/shop",
         "No route for [elsewhere]",
-        "Unknown option bulk.max.byte. Known are [bulk.max.bytes, bulk.timeout.ms]",
+        "Unknown option bulk.max.byte. Known are [bulk.flights, bulk.max.bytes, bulk.timeout.ms]",
         "Route root has no sql, so its columns [id, number] must be the root's key",
     ):
         assert part in str(refused.value)

@@ -83,7 +83,7 @@ class StreamSettings(FileModel):
     bulk_flights: int = Field(
         default=1,
         ge=1,
-        le=64,
+        le=8,
         description="Bulk requests of a task on their way while it reads the next documents. More of them help where "
         "Elasticsearch has cores to spare; where it has not, it makes more and smaller segments of them.",
     )

@@ -49,7 +49,9 @@ public final class SinkKeys {
     static final String KAFKA_BOOTSTRAP_SERVERS = KAFKA_PREFIX + "bootstrap.servers";
     static final String BATCH_ROOTS = "batch.roots";
     static final String BULK_MAX_BYTES = "bulk.max.bytes";
+    /** Fewer than the connections that the client opens to one node, so that none waits unsent. */
     static final String BULK_FLIGHTS = "bulk.flights";
+
     public static final String DOCUMENT_MAX_BYTES = "document.max.bytes";
     static final String BULK_TIMEOUT_MS = "bulk.timeout.ms";
     static final String REQUEST_TIMEOUT_MS = "request.timeout.ms";
@@ -229,7 +231,7 @@ public final class SinkKeys {
                         1024,
                         1024 * 1024 * 1024,
                         "Size of one bulk request. A larger document travels alone.")
-                .tuning(BULK_FLIGHTS, Type.INT, 1, 1, 64, "Bulk requests on their way while the next roots are read.")
+                .tuning(BULK_FLIGHTS, Type.INT, 1, 1, 8, "Bulk requests on their way while the next roots are read.")
                 .tuning(
                         DOCUMENT_MAX_BYTES,
                         Type.INT,
