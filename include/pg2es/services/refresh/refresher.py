@@ -43,11 +43,12 @@ log = logging.getLogger(__name__)
 SLICE_BYTES = 8 * 1024 * 1024
 """What a slice aims at; so much of each range is in memory, times the slices that wait."""
 
-SLICES_WRITTEN = 2
+SLICES_WRITTEN = 1
 """Slices that are being written while the next one is read: enough that Elasticsearch never waits for PostgreSQL."""
 
-IN_FLIGHT = 3
-"""Bulk requests on their way at the same time."""
+IN_FLIGHT = 1
+"""Bulk requests of one lane on their way at the same time: more make a backfill no faster, and what the stream writes
+waits behind them (docs/performance.md)."""
 
 DEADLINE_S = 600
 """D of the refresh protocol (rule 6): an older version is not sent any more."""

@@ -10,7 +10,7 @@ from pg2es.core.config import Pipeline
 from pg2es.core.errors import UnreadableRow
 from pg2es.core.refresh import MAX_ID_BYTES, IdProblem, Key, find_id_problem
 
-BULK_BYTES = 2 * 1024 * 1024
+BULK_BYTES = 1024 * 1024
 
 _EMPTY_ID = (b'{"index":{"_id":"",', b'{"delete":{"_id":"",')
 
