@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bench.backfill import time_backfill
-from bench.ground import DATABASE, MAPPING, Ground, prepare_ground
+from bench.ground import DATABASE, MAPPING, Ground, prepare_ground, superuser
 from bench.polling import poll
 from bench.results import Result
 from bench.stream import backfill_all, time_stream
@@ -48,7 +48,7 @@ import runpy, sys
 from pathlib import Path
 import elasticsearch
 elasticsearch.Elasticsearch.info = lambda self, **_: {"version": {"number": "8.19.0"}}
-elasticsearch.transport.Transport._do_verify_elasticsearch = lambda self, *_: None
+elasticsearch.transport.Transport._do_verify_elasticsearch = lambda self, **_: None
 program = sys.argv.pop(1)
 runpy.run_path(str(Path(sys.executable).parent / program), run_name="__main__")
 """
@@ -59,7 +59,7 @@ def measure_peer() -> dict[str, Result]:
     folder = load_config().data / "peer"
     python = _install(folder)
     with prepare_ground(ROWS) as ground, _redis(folder) as redis_port:
-        ours_filled = ROWS / time_backfill(ground)
+        ours_filled = ROWS / time_backfill(ground, ROWS)
         backfill_all(ground)
         ours_streamed = max(ROWS / time_stream(ground, number) for number in (1, 2, 3))
         ground.remove_stream()
@@ -131,8 +131,8 @@ class _Peer:
 
     def _time_update(self, number: int) -> float:
         started = time.monotonic()
-        with self._ground.clients.session(self._ground.source) as session:
-            session.execute("UPDATE public.flat SET seq = $1", [number])
+        with superuser(DATABASE) as session:  # its triggers ask for rights that the table's owner has not
+            session.execute("UPDATE public.flat SET seq = %s", [number])
         poll(lambda: self._count({"term": {"seq": number}}) == ROWS, PATIENCE_S)
         return time.monotonic() - started
 
@@ -152,7 +152,8 @@ class _Peer:
 
     def _run(self, *options: str) -> None:
         command = self._command("bootstrap", *options)
-        subprocess.run(command, cwd=self._folder, env=self._environment, check=True, capture_output=True)
+        with (self._folder / "bootstrap.log").open("wb") as log:
+            subprocess.run(command, cwd=self._folder, env=self._environment, check=True, stdout=log, stderr=log)
 
     def _start(self, *options: str) -> subprocess.Popen[bytes]:
         command = self._command("pgsync", *options)
@@ -165,7 +166,7 @@ def _install(folder: Path) -> Path:
     python = folder / "venv" / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PGSYNC], check=True)
+        subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", PGSYNC], check=True)
     return python
 
 
