@@ -65,8 +65,9 @@ def main() -> None:
                 worse.append(f"{key} is {result.value:,}, recorded is {recorded[key].value:,}")
         if not arguments.check:
             save(found)
-            write_report()
-    if arguments.check and worse:
+    if not arguments.check:
+        write_report()
+    elif worse:
         sys.exit("bench: worse than recorded: " + "; ".join(worse))
 
 

@@ -118,14 +118,14 @@ def _build(ground: Ground) -> Generation:
     return generation
 
 
-def time_backfill(ground: Ground, rows: int = ROWS) -> float:
+def time_backfill(ground: Ground) -> float:
     """Return the seconds in which a new generation is filled, in as many processes as the DAG does by default."""
     generation = _build(ground)
     started = time.monotonic()
     _, results = copy(ground, generation.index)
     seconds = time.monotonic() - started
-    if sum(result["written"] for result in results) != rows:
-        raise RuntimeError(f"not all of {rows} documents were written")
+    if sum(result["written"] for result in results) != ground.rows:
+        raise RuntimeError(f"not all of {ground.rows} documents were written")
     return seconds
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench.ground import MAPPING, write_project
 from bench.results import Result
+from stack.config import CHECKOUT
 
 PIPELINES = 100
 ROUNDS = 3
-CHECKOUT = Path(__file__).parents[1]
 
 # Airflow reads each file in a process of its own, forked from one that has imported Airflow.
 _PARSE = f"""

@@ -82,6 +82,7 @@ class Ground:
     clients: Clients
     source: Source
     pipeline: Pipeline
+    rows: int
 
     def new_generation(self) -> Generation:
         """Return a generation made anew, without a stream, with the settings of a backfill."""
@@ -116,7 +117,7 @@ def prepare_ground(rows: int, joined: Joined | None = None) -> Iterator[Ground]:
     folder = Path(tempfile.mkdtemp(prefix="pg2es-bench-"))
     write_project(folder, joined)
     project = load_project(folder)
-    ground = Ground(Clients(project), project.source("bench"), project.pipeline(PIPELINE))
+    ground = Ground(Clients(project), project.source("bench"), project.pipeline(PIPELINE), rows)
     with superuser("postgres") as admin:
         _drop(admin)
         admin.execute(sql.SQL("CREATE DATABASE {} OWNER pg2es").format(sql.Identifier(DATABASE)))

@@ -3,8 +3,9 @@
 import statistics
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from threading import Event
@@ -74,46 +75,63 @@ def measure_for(ground: Ground, traffic: Traffic, measurement: Measurement, seco
     return measurement(ground, traffic, stop)
 
 
+def measure_beside_job(
+    ground: Ground, rows: range, rate: int, usual_s: float, job: Callable[[], float]
+) -> tuple[list[float], list[float], float]:
+    """Return the usual delays, those while a job is done, and the seconds that it returns."""
+    measure_for(ground, Traffic(rows, rate), measure_delays, WARM_UP_S)
+    usual = measure_for(ground, Traffic(rows, rate, first_number=10_000), measure_delays, usual_s)
+    done = Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(job)
+        running.add_done_callback(lambda _: done.set())
+        meanwhile = measure_delays(ground, Traffic(rows, rate, first_number=100_000), done)
+    return usual, meanwhile, running.result()
+
+
 def measure_delays(ground: Ground, traffic: Traffic, stop: Event) -> list[float]:
     """Change rows, PER_COMMIT in a transaction, until told to stop, and search for what has become visible."""
-    committed: dict[int, float] = {}
-    writer = threading.Thread(target=_write, args=(ground, traffic, committed, stop))
-    writer.start()
     delays: list[float] = []
     before = traffic.first_number - 1
     seen = before
-    while writer.is_alive() or seen - before < len(committed):
-        found = _newest(ground, seen)
-        now = time.monotonic()
-        if found > seen:
-            delays.extend(now - committed[number] for number in range(seen + 1, found + 1))
-            seen = found
-        time.sleep(SEARCH_INTERVAL_S)
-    writer.join()
+    with _writing(ground, traffic, stop) as (writer, committed):
+        while writer.is_alive() or seen - before < len(committed):
+            found = _newest(ground, seen)
+            now = time.monotonic()
+            if found > seen:
+                delays.extend(now - committed[number] for number in range(seen + 1, found + 1))
+                seen = found
+            time.sleep(SEARCH_INTERVAL_S)
     return delays
 
 
 def measure_acknowledged(ground: Ground, traffic: Traffic, stop: Event) -> list[float]:
     """The same, asking for the documents by their ids: what Elasticsearch has acknowledged, it returns at once."""
+    delays: list[float] = []
+    waiting: list[int] = []
+    known = 0
+    with _writing(ground, traffic, stop) as (writer, committed):
+        while writer.is_alive() or known < len(committed) or waiting:
+            new = len(committed)
+            waiting.extend(range(traffic.first_number + known, traffic.first_number + new))
+            known = new
+            done = _acknowledged(ground, traffic, waiting[:MOST_ASKED])
+            now = time.monotonic()
+            for number in done:
+                waiting.remove(number)
+                delays.append(now - committed[number])
+            time.sleep(GET_INTERVAL_S)
+    return delays
+
+
+@contextmanager
+def _writing(ground: Ground, traffic: Traffic, stop: Event) -> Iterator[tuple[threading.Thread, dict[int, float]]]:
+    """Give the thread that writes, and when each transaction was committed, by number."""
     committed: dict[int, float] = {}
     writer = threading.Thread(target=_write, args=(ground, traffic, committed, stop))
     writer.start()
-    delays: list[float] = []
-    open_numbers: deque[int] = deque()
-    known = 0
-    while writer.is_alive() or known < len(committed) or open_numbers:
-        new = len(committed)
-        open_numbers.extend(range(traffic.first_number + known, traffic.first_number + new))
-        known = new
-        asked = [open_numbers[at] for at in range(min(len(open_numbers), MOST_ASKED))]
-        done = _acknowledged(ground, traffic, asked)
-        now = time.monotonic()
-        for number in done:
-            open_numbers.remove(number)
-            delays.append(now - committed[number])
-        time.sleep(GET_INTERVAL_S)
+    yield writer, committed
     writer.join()
-    return delays
 
 
 def _write(ground: Ground, traffic: Traffic, committed: dict[int, float], stop: Event) -> None:

@@ -59,7 +59,7 @@ def measure_peer() -> dict[str, Result]:
     folder = load_config().data / "peer"
     python = _install(folder)
     with prepare_ground(ROWS) as ground, _redis(folder) as redis_port:
-        ours_filled = ROWS / time_backfill(ground, ROWS)
+        ours_filled = ROWS / time_backfill(ground)
         backfill_all(ground)
         ours_streamed = max(ROWS / time_stream(ground, number) for number in (1, 2, 3))
         ground.remove_stream()

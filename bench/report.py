@@ -10,14 +10,15 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from bench.latency import RATES
 from bench.results import Result, load
 from bench.scaling import INSTALLATIONS, predict, read_costs
 from stack import artifacts
+from stack.config import CHECKOUT
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = CHECKOUT / "docs"
 REPORTS = (DOCS / "performance.md", DOCS / "scaling.md")
 IMAGES = DOCS / "images"
-RATES = (100, 500, 1_000)
 
 _BLOCK = re.compile(r"(<!-- (results|machine|growth):? ?([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 

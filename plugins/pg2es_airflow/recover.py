@@ -50,7 +50,7 @@ def start_streams(source: str) -> list[dict[str, str]]:
 
 
 def compare(pipeline: str) -> dict[str, Any]:
-    """Make equal what differs, if it is little; return the pipeline and whether it takes a backfill."""
+    """Make equal what differs, if it is little; return the pipeline and whether it is equal now."""
     from pg2es.services import backfill
 
     return {"pipeline": pipeline, "equal": backfill.close_gap(*of_pipeline(pipeline))}

@@ -30,6 +30,6 @@ def close_gap(clients: Clients, pipeline: Pipeline) -> bool:
         return False
     done = reconcile(clients, pipeline, deep=Deep.NONE, repair=True, max_repair_fraction=MOST_DIFFERING)
     log.info("%s", done)
-    if done.outcome not in (Outcome.EQUAL, Outcome.REPAIRED, Outcome.UNREADABLE):
+    if not done.outcome.is_good and done.outcome is not Outcome.UNREADABLE:
         return False
     return note_filled(clients, pipeline, prepared).meta.gap is None

@@ -14,4 +14,10 @@ import java.util.Set;
  * @param deadline until when the documents may be written
  */
 public record Reading(List<Document> documents, Set<String> left, Map<String, List<RootKey>> roots, TimeLimit deadline)
-        implements ReadResult {}
+        implements ReadResult {
+
+    /** Bytes of the documents in bulk requests. */
+    public long bytes() {
+        return documents.stream().mapToLong(Document::bulkBytes).sum();
+    }
+}

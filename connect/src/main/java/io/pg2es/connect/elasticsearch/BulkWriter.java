@@ -40,15 +40,9 @@ public final class BulkWriter {
         private final Reading reading;
         private final BulkResult result = new BulkResult();
         private final List<Sent> requests = new ArrayList<>();
-        private long bytes;
 
         private Flight(Reading reading) {
             this.reading = reading;
-        }
-
-        /** Of its documents, in memory until it has landed. */
-        public long bytes() {
-            return bytes;
         }
 
         /**
@@ -95,7 +89,6 @@ public final class BulkWriter {
             }
             request.add(document);
             bytes += document.bulkBytes();
-            flight.bytes += document.bulkBytes();
         }
         if (!request.isEmpty()) {
             flight.requests.add(send(request));

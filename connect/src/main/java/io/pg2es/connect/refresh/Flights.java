@@ -68,7 +68,7 @@ final class Flights implements AutoCloseable {
     }
 
     private long bytes() {
-        return flying.stream().mapToLong(flown -> flown.flight().bytes()).sum();
+        return flying.stream().mapToLong(flown -> flown.reading().bytes()).sum();
     }
 
     /** Lands them all; the first failure is thrown when they have. */

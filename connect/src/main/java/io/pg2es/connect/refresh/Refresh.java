@@ -3,7 +3,6 @@ package io.pg2es.connect.refresh;
 import io.pg2es.connect.config.SinkConfig;
 import io.pg2es.connect.deadletters.RejectedDocumentException;
 import io.pg2es.connect.deadletters.UnusableRecordException;
-import io.pg2es.connect.documents.Document;
 import io.pg2es.connect.documents.ReadResult;
 import io.pg2es.connect.documents.Reading;
 import io.pg2es.connect.documents.RootKey;
@@ -108,11 +107,10 @@ public final class Refresh {
     }
 
     private void resizeSlices(int size, Reading reading, Duration took) {
-        long bytes = reading.documents().stream().mapToLong(Document::bulkBytes).sum();
         if (took.compareTo(SLOW) > 0 || !reading.left().isEmpty()) {
             halveSlices(size);
         } else if (sliceRoots < config.batchRoots()
-                && 2 * bytes < config.bulkMaxBytes()
+                && 2 * reading.bytes() < config.bulkMaxBytes()
                 && took.multipliedBy(2).compareTo(SLOW) < 0) {
             sliceRoots = Math.min(config.batchRoots(), 2 * sliceRoots);
         }

@@ -104,10 +104,10 @@ public final class FakeElasticsearch implements AutoCloseable {
                 exchange.getRequestHeaders().getFirst("Authorization"),
                 new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
         received.add(request);
-        Answer answer = answersByText.keySet().stream()
-                .filter(request.body()::contains)
+        Answer answer = answersByText.entrySet().stream()
+                .filter(entry -> request.body().contains(entry.getKey()))
+                .map(Map.Entry::getValue)
                 .findFirst()
-                .map(answersByText::get)
                 .orElseGet(() -> nextAnswer(request));
         try {
             Thread.sleep(answer.delayMs());
