@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pg2es.core.errors import Pg2esError
+from pg2es.core.generations import sink_connector
+from pg2es.services.generations import list_generations
 from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.support import open_elasticsearch
@@ -116,7 +118,11 @@ class Searcher(Watcher):
 
     @contextmanager
     def following(self, writers: "Writers", ground: "Ground") -> Iterator[None]:
-        """Pass barriers all the time: what was inserted before one must be found after it."""
+        """Pass barriers all the time: what was inserted before one must be found after it.
+
+        Where the alias may be swapped, the barrier is that of every generation that is fed: the old one, with a sink of
+        its own, may be a little ahead.
+        """
         left = threading.Event()
 
         def follow() -> None:
@@ -125,7 +131,9 @@ class Searcher(Watcher):
                 clients = ground.clients
                 try:
                     pipeline = clients.project.pipeline(self._alias)
-                    pass_barrier(clients, pipeline, ground.live(self._alias), timeout_s=30)
+                    for generation in list_generations(clients.elasticsearch, pipeline):
+                        if clients.connect.config(sink_connector(generation.index)):
+                            pass_barrier(clients, pipeline, generation, timeout_s=30)
                 except Pg2esError:  # the stream is broken or slow: everything since then is in flight
                     continue
                 self._floor = inserted

@@ -7,7 +7,7 @@ import pytest
 
 from pg2es.adapters.elasticsearch import indices
 from pg2es.core.config import Pipeline, Verification
-from pg2es.core.errors import DriftFound, GenerationError, SmokeTestFailed
+from pg2es.core.errors import ConnectorError, DriftFound, GenerationError, SmokeTestFailed
 from pg2es.core.generations import scratch_name, sink_connector
 from pg2es.services import backfill, reindex
 from pg2es.services.clients import Clients
@@ -71,6 +71,30 @@ def test_only_what_was_verified_goes_live(streamed_folder: ProjectFolder, pipeli
     assert swap(clients, pipeline, index, DAY) == live
     assert swap(clients, pipeline, index, DAY) is None, "a swap that is run again changes nothing"
     check_equal(clients, pipeline, ROWS)
+
+
+def test_what_waited_for_approval_goes_live_up_to_date_or_not_at_all(
+    streamed_folder: ProjectFolder, pipeline: Pipeline, database: Database
+) -> None:
+    clients = streamed_folder.clients()
+    client = clients.elasticsearch
+    live = require_live_generation(client, pipeline).index
+    index = _build(clients, pipeline)
+    reindex.verify(clients, pipeline, index, Verification.DIGEST)
+
+    # Hours may lie between the comparison and somebody's approval.
+    sink = sink_connector(index)
+    clients.connect.pause(sink)
+    database.execute("INSERT INTO public.notes VALUES (0, 'written while somebody thought')")
+    check_equal(clients, pipeline, ROWS + 1)
+    clients.connect.resume(sink)
+    assert swap(clients, pipeline, index, DAY) == live
+    assert client.count(index=pipeline.alias)["count"] == ROWS + 1, "no search goes back in time"
+
+    clients.connect.remove(sink_connector(live))
+    with pytest.raises(ConnectorError, match=f"no sink {sink_connector(live)}"):
+        swap(clients, pipeline, live, DAY)
+    assert indices.live_generation(client, pipeline.alias) == index
 
 
 def test_smoke_queries_have_the_last_word(streamed_folder: ProjectFolder, pipeline: Pipeline) -> None:

@@ -9,7 +9,7 @@ from pg2es.core.errors import FormatMismatch, GenerationError
 from pg2es.services.clients import Clients
 from pg2es.services.generations import list_generations, live_generation, read_generation
 from pg2es.services.locks import locked_source
-from pg2es.services.stream import remove_generation
+from pg2es.services.stream import pass_barrier, remove_generation
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +17,13 @@ log = logging.getLogger(__name__)
 def swap(clients: Clients, pipeline: Pipeline, index: str, keep: timedelta) -> str | None:
     """Let the alias point to a verified generation and return what it replaced; None when it was live already.
 
-    The replaced generation stays and is fed until `keep` is over. An index that has the alias' name is removed in the
-    same step. Safe to run again after it was killed anywhere. Raises GenerationError when the index was not verified.
+    What was committed before this call is searchable in it by then: hours may have passed since it was verified, and
+    its sink may have failed meanwhile. The replaced generation stays and is fed until `keep` is over. An index that has
+    the alias' name is removed in the same step. Safe to run again after it was killed anywhere. Raises GenerationError
+    when the index was not verified, ConnectorError and BarrierTimeout when it is not up to date.
     """
     client = clients.elasticsearch
+    pass_barrier(clients, pipeline, read_generation(client, index))
     with locked_source(clients, clients.project.source_of(pipeline)):
         generation = read_generation(client, index)
         if not generation.meta.verified:
