@@ -5,12 +5,15 @@ import logging
 import os
 import sys
 
+from bench.airflow import measure_airflow
 from bench.backfill import measure_ceiling, measure_memory, measure_speed
 from bench.beside import measure_beside
 from bench.dags import measure_dags
 from bench.drift import measure_drift
+from bench.growth import measure_growth, measure_mark
 from bench.latency import measure_latency
 from bench.outages import measure_outages
+from bench.parts import measure_parts
 from bench.peer import measure_peer
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.recovery import measure_recovery
@@ -19,13 +22,18 @@ from bench.report import write_report
 from bench.results import load, save
 from bench.spread import measure_spread
 from bench.stream import measure_stream
+from bench.writers import measure_writers
 from stack.config import load_config
 
 MEASUREMENTS = {
+    "airflow": measure_airflow,
     "backfill": measure_speed,
     "latency": measure_latency,
+    "parts": measure_parts,
     "ceiling": measure_ceiling,
     "beside": measure_beside,
+    "growth": measure_growth,
+    "mark": measure_mark,
     "memory": measure_memory,
     "dags": measure_dags,
     "drift": measure_drift,
@@ -37,6 +45,7 @@ MEASUREMENTS = {
     "reindex": measure_reindex,
     "spread": measure_spread,
     "stream": measure_stream,
+    "writers": measure_writers,
 }
 
 

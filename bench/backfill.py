@@ -62,7 +62,7 @@ def _measure_rounds(ground: Ground, name: str, target: float) -> dict[str, Resul
     for number in range(ROUNDS + 1):
         ceiling = time_fill(ground, lines)
         before, own_before = read_cpu_seconds(), _own_cpu_seconds()
-        copied = time_backfill(ground)
+        copied = fill_new_generation(ground)
         used, own = cpu_since(before), _own_cpu_seconds() - own_before
         if number:  # the first round warms up
             print(f"  {name}: ceiling {ceiling:.1f} s, backfill {copied:.1f} s; CPU {used}, pg2es {own:.1f}")
@@ -118,7 +118,7 @@ def _build(ground: Ground) -> Generation:
     return generation
 
 
-def time_backfill(ground: Ground) -> float:
+def fill_new_generation(ground: Ground) -> float:
     """Return the seconds in which a new generation is filled, in as many processes as the DAG does by default."""
     generation = _build(ground)
     started = time.monotonic()

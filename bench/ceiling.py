@@ -33,17 +33,17 @@ def time_fill(
     ground: Ground, lines: list[bytes], sending: Sending = BEST, settings: Mapping[str, Any] = FILLING
 ) -> float:
     """Return the seconds in which a new index takes the documents."""
-    with _raw_index(ground, settings) as (client, index):
-        return _send(client, index, lines, sending)
+    with raw_index(ground, settings) as (client, index):
+        return send(client, index, lines, sending)
 
 
 def time_overwrite(ground: Ground, lines: list[bytes], sending: Sending = BEST) -> float:
     """Return the seconds in which an index that is searched takes the documents once more and shows them."""
-    with _raw_index(ground, {}) as (client, index):
-        _send(client, index, lines, sending)
+    with raw_index(ground, {}) as (client, index):
+        send(client, index, lines, sending)
         client.indices.refresh(index=index)
         started = time.monotonic()
-        _send(client, index, lines, sending)
+        send(client, index, lines, sending)
         client.indices.refresh(index=index)
         return time.monotonic() - started
 
@@ -61,7 +61,8 @@ def read_lines(ground: Ground) -> list[bytes]:
 
 
 @contextmanager
-def _raw_index(ground: Ground, settings: Mapping[str, Any]) -> Iterator[tuple[Client, str]]:
+def raw_index(ground: Ground, settings: Mapping[str, Any]) -> Iterator[tuple[Client, str]]:
+    """Give a new index for plain documents, which is gone afterwards."""
     client, index = ground.clients.elasticsearch, f"{ground.pipeline.alias}-raw"
     mapping = json.loads(MAPPING)
     client.indices.create(
@@ -75,7 +76,8 @@ def _raw_index(ground: Ground, settings: Mapping[str, Any]) -> Iterator[tuple[Cl
         client.indices.delete(index=index)
 
 
-def _send(client: Client, index: str, lines: list[bytes], sending: Sending) -> float:
+def send(client: Client, index: str, lines: list[bytes], sending: Sending = BEST) -> float:
+    """Send the documents and return the seconds that takes."""
     bodies = list(_bodies(lines, sending.bytes))
     started = time.monotonic()
     with ThreadPoolExecutor(sending.flights) as pool:

@@ -37,7 +37,7 @@ def measure_latency() -> dict[str, Result]:
             first += 1_000_000
             delays = measure_for(ground, Traffic(rows, rate, first), measure_acknowledged, SECONDS)
             targets = (40.0, 150.0) if rate == 500 else (None, None)
-            results |= _percentiles(f"commit_to_acknowledged_{rate}", delays, targets)
+            results |= percentiles(f"commit_to_acknowledged_{rate}", delays, targets)
         for interval in REFRESH_INTERVALS:
             settings = {"index.refresh_interval": interval}
             ground.clients.elasticsearch.indices.put_settings(index=generation.index, settings=settings)
@@ -45,7 +45,7 @@ def measure_latency() -> dict[str, Result]:
                 first += 1_000_000
                 delays = measure_for(ground, Traffic(rows, rate, first), measure_delays, SECONDS)
                 name = f"commit_to_searchable_{rate}_refresh_{interval}"
-                results |= _percentiles(name, delays, (None, _SEARCHABLE_P99_MS.get((rate, interval))))
+                results |= percentiles(name, delays, (None, _SEARCHABLE_P99_MS.get((rate, interval))))
     return results
 
 
@@ -94,7 +94,7 @@ def measure_delays(ground: Ground, traffic: Traffic, stop: Event) -> list[float]
     delays: list[float] = []
     before = traffic.first_number - 1
     seen = before
-    with _writing(ground, traffic, stop) as (writer, committed):
+    with writing(ground, traffic, stop) as (writer, committed):
         while writer.is_alive() or seen - before < len(committed):
             found = _newest(ground, seen)
             now = time.monotonic()
@@ -110,7 +110,7 @@ def measure_acknowledged(ground: Ground, traffic: Traffic, stop: Event) -> list[
     delays: list[float] = []
     waiting: list[int] = []
     known = 0
-    with _writing(ground, traffic, stop) as (writer, committed):
+    with writing(ground, traffic, stop) as (writer, committed):
         while writer.is_alive() or known < len(committed) or waiting:
             new = len(committed)
             waiting.extend(range(traffic.first_number + known, traffic.first_number + new))
@@ -125,7 +125,7 @@ def measure_acknowledged(ground: Ground, traffic: Traffic, stop: Event) -> list[
 
 
 @contextmanager
-def _writing(ground: Ground, traffic: Traffic, stop: Event) -> Iterator[tuple[threading.Thread, dict[int, float]]]:
+def writing(ground: Ground, traffic: Traffic, stop: Event) -> Iterator[tuple[threading.Thread, dict[int, float]]]:
     """Give the thread that writes, and when each transaction was committed, by number."""
     committed: dict[int, float] = {}
     writer = threading.Thread(target=_write, args=(ground, traffic, committed, stop))
@@ -179,7 +179,8 @@ def percentile(delays: list[float], which: int) -> float:
     return statistics.quantiles(delays, n=100)[which - 1]
 
 
-def _percentiles(name: str, delays: list[float], targets: tuple[float | None, float | None]) -> dict[str, Result]:
+def percentiles(name: str, delays: list[float], targets: tuple[float | None, float | None]) -> dict[str, Result]:
+    """Return the median and the 99th percentile as results."""
     return {
         f"{name}_p{which}_ms": Result(round(percentile(delays, which) * 1000), "ms", target, "lower")
         for which, target in zip((50, 99), targets, strict=True)

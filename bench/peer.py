@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.backfill import time_backfill
+from bench.backfill import fill_new_generation
 from bench.ground import DATABASE, MAPPING, Ground, prepare_ground, superuser
 from bench.polling import poll
 from bench.results import Result
@@ -59,7 +59,7 @@ def measure_peer() -> dict[str, Result]:
     folder = load_config().data / "peer"
     python = _install(folder)
     with prepare_ground(ROWS) as ground, _redis(folder) as redis_port:
-        ours_filled = ROWS / time_backfill(ground)
+        ours_filled = ROWS / fill_new_generation(ground)
         backfill_all(ground)
         ours_streamed = max(ROWS / time_stream(ground, number) for number in (1, 2, 3))
         ground.remove_stream()

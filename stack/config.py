@@ -62,6 +62,8 @@ class StackConfig:
         return self.service_environment() | {
             "PG2ES_POSTGRES_SUPERUSER": "postgres",
             "PG2ES_ELASTICSEARCH_SUPERUSER": "elastic",
+            "PG2ES_KAFKA_SASL_BOOTSTRAP": f"{HOST}:{self.ports['kafka_sasl']}",
+            "PG2ES_KAFKA_USER": "pg2es",
             "PG2ES_AIRFLOW_URL": self.url("airflow"),
             "PG2ES_AIRFLOW_USER": "admin",
             "PG2ES_AIRFLOW_VIEWER": "viewer",

@@ -26,6 +26,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "PG2ES_POSTGRES_SUPERUSER_PASSWORD": _generate_password,
     "PG2ES_POSTGRES_PASSWORD": _generate_password,
     "PG2ES_CONNECT_PASSWORD": _generate_password,
+    "PG2ES_KAFKA_PASSWORD": _generate_password,
     "PG2ES_ELASTICSEARCH_SUPERUSER_PASSWORD": _generate_password,
     "PG2ES_ELASTICSEARCH_PASSWORD": _generate_password,
     "PG2ES_ELASTICSEARCH_SINK_PASSWORD": _generate_password,

@@ -10,13 +10,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pg2es.core.config import MOST_LANES, Pipeline
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import of_pipeline
+from pg2es_airflow.project import of_pipeline, project
 
 log = logging.getLogger(__name__)
-
-POOL = "pg2es_backfill"
-"""Pool of the chunk tasks of all pipelines: its slots bound what they ask of PostgreSQL and Elasticsearch."""
-
 
 STARTED_OVER = "started_over"
 
@@ -38,7 +34,7 @@ def chunk_params(pipeline: Pipeline) -> dict[str, Param]:
             minimum=1,
             maximum=MOST_LANES,
             title="Parallelism",
-            description=f"How many chunks are copied at the same time (the pool {POOL} bounds it too).",
+            description=f"How many chunks are copied at the same time (the pool {_pool()} bounds it too).",
         ),
         STARTED_OVER: Param(
             default=False,
@@ -59,11 +55,15 @@ def copy_in_chunks(pipeline: Pipeline, prepared: XComArg) -> tuple[PythonOperato
     copied = PythonOperator.partial(
         task_id="copy_chunk",
         python_callable=copy_chunk,
-        pool=POOL,
+        pool=_pool(),
         max_active_tis_per_dagrun=MOST_LANES,
         map_index_template="{{ task.op_kwargs['chunk']['index'] }}",
     ).expand(op_kwargs=planned.output)
     return planned, copied.output
+
+
+def _pool() -> str:
+    return project().platform.airflow.pool
 
 
 def plan_chunks(pipeline: str, prepared: dict[str, Any]) -> list[dict[str, Any]]:

@@ -24,9 +24,6 @@ from stack.services.base import Service
 
 _migrating = threading.Lock()
 
-# The pool that backfills copy their chunks in: name, slots, description.
-_POOL = ("pg2es_backfill", "4", "Chunks of backfills that are copied at the same time, over all pipelines.")
-
 
 def _read_variables(file: Path) -> dict[str, str]:
     lines = (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
@@ -65,7 +62,6 @@ class AirflowProcess(Service):
         with _migrating:
             if not stamp.exists() or stamp.read_text() != version("apache-airflow"):
                 self.user.run([sys.executable, "-m", "airflow", "db", "migrate"], self.environment())
-                self.user.run([sys.executable, "-m", "airflow", "pools", "set", *_POOL], self.environment())
                 self.user.write_file(stamp, version("apache-airflow"))
 
     @override

@@ -14,6 +14,7 @@ from stack import artifacts
 from stack.config import HOST
 from stack.services.base import Service
 
+_PLAIN_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SILENT = logging.getLogger("stack.librdkafka")
 _SILENT.setLevel(logging.CRITICAL)
 
@@ -41,12 +42,15 @@ def build_java_command(
 
 
 class Kafka(Service):
-    """The broker. Topics are made by name only: a typing error must not become a topic."""
+    """The broker. Topics are made by name only: a typing error must not become a topic.
+
+    It listens twice: for anybody on this machine, and, as brokers elsewhere do, for those who log in.
+    """
 
     @property
     @override
     def ports(self) -> tuple[str, ...]:
-        return ("kafka", "kafka_controller")
+        return ("kafka", "kafka_controller", "kafka_sasl")
 
     @override
     def prepare(self) -> None:
@@ -75,14 +79,22 @@ class Kafka(Service):
 
     def settings(self) -> dict[str, str]:
         """Return the content of server.properties."""
-        broker, controller = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
+        broker, controller, login = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
+        variables = self.config.environment()
+        user = f'user_{variables["PG2ES_KAFKA_USER"]}="{variables["PG2ES_KAFKA_PASSWORD"]}"'
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{controller}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker}",
+            "listeners": f"PLAINTEXT://{broker},SASL_PLAINTEXT://{login},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{broker},SASL_PLAINTEXT://{login}",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"
+            ),
+            "inter.broker.listener.name": "PLAINTEXT",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config": f"{_PLAIN_LOGIN} required {user};",
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",

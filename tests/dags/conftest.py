@@ -25,6 +25,5 @@ os.environ.update(SETTINGS)  # before the first import of Airflow, which reads t
 
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
-    """Airflow's tables, and the pool of the chunks."""
-    for command in (["db", "migrate"], ["pools", "set", "pg2es_backfill", "4", "chunks"]):
-        subprocess.run([sys.executable, "-m", "airflow", *command], check=True, capture_output=True)
+    """Airflow's tables."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)

@@ -141,8 +141,7 @@ class SinkHarness:
             postgres_user=access.user,
             postgres_password=source.postgres.password,
             elasticsearch_urls=found["urls"],
-            elasticsearch_user=found["sink_user"],
-            elasticsearch_password=platform.elasticsearch.sink_password,
+            elasticsearch_login=render.elasticsearch_login(platform.elasticsearch, found["sink_user"]),
             ca_certificate=found["ca_certificate"],
             kafka_bootstrap=self.clients.kafka_access.bootstrap,
         )

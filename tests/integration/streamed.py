@@ -1,6 +1,7 @@
 """A table `parts` that is streamed into an index, what the monitor sees of it, and ways to harm its slot."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -79,8 +80,10 @@ class Streamed:
         self.wait_until(lambda: (found := self.status(name)) is not None and found.failed)
 
     def wait_until_stopped(self, name: str) -> None:
-        """Wait until a connector has no tasks."""
-        self.wait_until(lambda: (found := self.status(name)) is not None and not found.tasks)
+        """Wait until each worker knows that a connector has no tasks; one may hear of it later than another."""
+        connect = self.clients.connect
+        for worker in (replace(connect, urls=(url,)) for url in connect.urls):
+            self.wait_until(lambda: (found := worker.status(name)) is not None and not found.tasks)  # noqa: B023
 
     def slots(self) -> list[tuple[str, bool]]:
         """Return name and `failover` of the slots of the database."""

@@ -5,16 +5,17 @@ import os
 import pytest
 from elasticsearch import Elasticsearch
 
-from pg2es.adapters.elasticsearch import Client, send_bulk
+from pg2es.adapters.elasticsearch import Client, ElasticsearchAccess, send_bulk
 from pg2es.core.errors import AccessDenied
 
 
 def test_a_missing_right_is_no_rejection(elasticsearch: Elasticsearch, index_prefix: str) -> None:
     sink_user = Client.open(
-        tuple(os.environ["PG2ES_ELASTICSEARCH_URLS"].split(",")),
-        os.environ["PG2ES_ELASTICSEARCH_SINK_USER"],
-        os.environ["PG2ES_ELASTICSEARCH_SINK_PASSWORD"],
-        None,
+        ElasticsearchAccess(
+            tuple(os.environ["PG2ES_ELASTICSEARCH_URLS"].split(",")),
+            os.environ["PG2ES_ELASTICSEARCH_SINK_USER"],
+            os.environ["PG2ES_ELASTICSEARCH_SINK_PASSWORD"],
+        )
     )
     index = f"{index_prefix}missing-000001"  # the sink's user may not create indices
     with pytest.raises(AccessDenied, match=r"Elasticsearch forbids writing: .*pg2es_sink"):

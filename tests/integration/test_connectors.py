@@ -1,6 +1,8 @@
 """Deploying and removing connectors on real workers."""
 
 import json
+import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -193,7 +195,7 @@ def test_a_slot_dropped_under_its_connector_is_named(
     # A connector that is stopped before it reads its slot would make it once more.
     used = f"SELECT FROM pg_replication_slots WHERE slot_name = '{source.slot}' AND active"
     wait_for(lambda: database.fetch(used), timeout_s=60, on_timeout=lambda: AssertionError("Debezium reads nothing"))
-    stream.stop_connector(clients, source.connector)
+    stream.stop_connectors(clients, source.connector)
     _drop_slot(database, source.slot)
     with pytest.raises(SlotLost, match=f"Slot {source.slot} is gone .* Run the DAG recover_{source.name}"):
         stream.deploy(clients, source)
@@ -259,8 +261,30 @@ def test_the_last_word_of_a_removed_connectors_task_is_no_task_of_the_next_one(
         timeout_s=20,
         on_timeout=lambda: AssertionError(f"nobody reads what was written: {clients.connect.status(name)}"),
     )
-    stream.stop_connector(clients, name)
+    stream.stop_connectors(clients, name)
     stream.ensure_source(clients, source)
+
+
+def test_another_access_of_the_batch_jobs_reaches_no_connector(
+    streamed_folder: ProjectFolder, pipeline: Pipeline
+) -> None:
+    """As by a connection of Airflow: with the password of the file, its host and user would be no login."""
+    clients = streamed_folder.clients()
+    generation = _deploy_all(streamed_folder, pipeline)
+    source = clients.project.source_of(pipeline)
+    names = (source.connector, sink_connector(generation.index))
+    before = [clients.connect.config(name) for name in names]
+    assert [
+        (config or {}).get(key) for config, key in zip(before, ("database.user", "postgres.user"), strict=True)
+    ] == [clients.postgres(source).user] * 2
+
+    password = os.environ["PG2ES_POSTGRES_SUPERUSER_PASSWORD"]
+    access = replace(clients.postgres(source), host="localhost", user="postgres", password=password)
+    by_connection = Clients(clients.project, lambda _: access)
+    with by_connection.session(source) as session:
+        assert session.info.user == "postgres"
+    stream.deploy(by_connection, source)
+    assert [clients.connect.config(name) for name in names] == before
 
 
 def test_options_of_debezium(streamed_folder: ProjectFolder, database: Database) -> None:

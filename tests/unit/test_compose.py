@@ -42,6 +42,8 @@ KAFKA_ADDRESSES = {
     "listener.security.protocol.map",
     "inter.broker.listener.name",
     "log.dirs",
+    "sasl.enabled.mechanisms",
+    "listener.name.sasl_plaintext.plain.sasl.jaas.config",
 }
 
 
@@ -107,7 +109,7 @@ def test_the_same_servers_run(native: dict[str, Service]) -> None:
 
 
 def test_published_ports_are_those_of_the_native_stack(config: StackConfig, native: dict[str, Service]) -> None:
-    inner = {"kafka_controller", "elasticsearch_transport"}
+    inner = {"kafka_controller", "kafka_sasl", "elasticsearch_transport"}
     inner |= {key for key in config.ports if key.endswith(("_jmx", "_metrics"))}
     for name in SERVICES.keys() - ONE_SHOT - WATCHING:
         wanted = {config.ports[key] for key in native[name].ports if key not in inner}
@@ -164,8 +166,9 @@ def test_env_example_names_every_variable_and_no_other() -> None:
     offered = read_env_file(CHECKOUT / ".env.example").keys()
 
     assert used == offered
-    # The image of Kafka brings an id for its cluster; natively nobody scrapes.
-    assert offered - {"PG2ES_METRICS_PASSWORD", "GRAFANA_PASSWORD"} == GENERATORS.keys() - {"KAFKA_CLUSTER_ID"}
+    # The image of Kafka brings an id for its cluster, and nobody logs in there; natively nobody scrapes.
+    native = {"KAFKA_CLUSTER_ID", "PG2ES_KAFKA_PASSWORD"}
+    assert offered - {"PG2ES_METRICS_PASSWORD", "GRAFANA_PASSWORD"} == GENERATORS.keys() - native
 
 
 def test_a_variable_without_a_value_is_an_error() -> None:

@@ -29,7 +29,13 @@ PLATFORM = Platform.model_validate(
 )
 RESOLVED = {"host": "db", "port": "5432", "database": "shop", "user": "pg2es", "sslmode": "prefer"}
 TARGET = SinkTarget(
-    "jdbc:postgresql://db/shop", "pg2es", SECRET, ("http://a", "http://b"), "pg2es_sink", SECRET, None, "kafka:9092"
+    postgres_url="jdbc:postgresql://db/shop",
+    postgres_user="pg2es",
+    postgres_password=SECRET,
+    elasticsearch_urls=("http://a", "http://b"),
+    elasticsearch_login={"elasticsearch.user": "pg2es_sink", "elasticsearch.password": SECRET},
+    ca_certificate=None,
+    kafka_bootstrap="kafka:9092",
 )
 
 names = st.text(

@@ -7,7 +7,7 @@ import pytest
 
 from pg2es.core.config import Pipeline, Platform, Project, Source, check_urls, load_project, resolve_fields
 from pg2es.core.config.files import FileModel, load_model
-from pg2es.core.config.platform import KafkaSettings
+from pg2es.core.config.platform import ConnectSettings, ElasticsearchSettings, KafkaSettings
 from pg2es.core.config.references import is_reference, resolve
 from pg2es.core.errors import ConfigError
 
@@ -102,13 +102,35 @@ def test_a_source_that_cannot_be(changes: dict[str, Any], key: str, sentence: st
         (Source, SOURCE | {"postgres": POSTGRES | {"password": "hunter2"}}),
         (Source, SOURCE | {"postgres": POSTGRES | {"host": "http://user:hunter2@host"}}),
         (Source, SOURCE | {"debezium": {"database.sslpassword": "hunter2"}}),
+        (KafkaSettings, {"bootstrap": "a:1", "properties": {"sasl.password": "hunter2"}}),
         (KafkaSettings, {"bootstrap": "a:1", "properties": {"sasl.jaas.config": ["hunter2"]}}),
+        (ConnectSettings, {"urls": "a", "producer_properties": {"sasl.jaas.config": 'password="hunter2"'}}),
         (KafkaSettings, {"bootstrap": "a:1", "properties": {"x.private.key.passphrase": {"value": "hunter2"}}}),
     ],
 )
 def test_a_secret_is_in_no_error(model: type[FileModel], values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as raised:
         load_model(FILE, model, values)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("login", "sentence"),
+    [
+        ({}, "write user and password, or api_key: one login"),
+        ({"user": "u"}, "write user and password, or api_key: one login"),
+        ({"password": "${env:P}"}, "write user and password, or api_key: one login"),
+        ({"user": "u", "password": "${env:P}", "api_key": "${env:K}"}, "write user and password, or api_key"),
+        ({"user": "u", "password": "${env:P}", "sink_user": "s", "sink_password": None}, "write sink_user and"),
+        ({"api_key": "hunter2"}, "a secret does not stand in a file"),
+    ],
+)
+def test_elasticsearch_takes_one_login_for_each(login: dict[str, Any], sentence: str) -> None:
+    settings = {"urls": "u", "sink_api_key": "${env:K}"} | login
+    if "sink_user" in login:
+        del settings["sink_api_key"]
+    with pytest.raises(ConfigError, match=sentence) as raised:
+        load_model(FILE, ElasticsearchSettings, settings)
     assert "hunter2" not in str(raised.value)
 
 

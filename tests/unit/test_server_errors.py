@@ -117,7 +117,7 @@ def test_a_partition_without_a_leader_is_asked_again(monkeypatch: pytest.MonkeyP
     def list_offsets(_: object) -> None:
         raise KafkaException(KafkaError(failures.pop(0)))
 
-    admin = AdminClient({"bootstrap.servers": ""})
+    admin = KafkaAccess("").admin()
     monkeypatch.setattr(AdminClient, "list_topics", lambda *_, **__: SimpleNamespace(topics={}), raising=False)
     monkeypatch.setattr(AdminClient, "list_offsets", lambda _, asked: list_offsets(asked), raising=False)
     with pytest.raises(AccessDenied):
@@ -143,7 +143,7 @@ def test_elasticsearch(status: int, expected: type[Pg2esError], sentence: str) -
 
 
 def test_a_client_with_other_options_has_a_twin_with_them() -> None:
-    client = elasticsearch.Client.open(("http://node:9200",), "user", "password", None)
+    client = elasticsearch.Client.open(elasticsearch.ElasticsearchAccess(("http://node:9200",), "user", "password"))
     quick = client.options(request_timeout=3)
     assert (quick.raw._request_timeout, client.raw._request_timeout) == (3, 60)
 

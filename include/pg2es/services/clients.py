@@ -4,20 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pg2es.adapters.connect import ConnectCluster
-from pg2es.adapters.elasticsearch import Client
+from pg2es.adapters.elasticsearch import Client, ElasticsearchAccess
 from pg2es.adapters.kafka import Admin, KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
-from pg2es.core.config import LAST_PORT, Pipeline, Project, Source, check_urls, resolve_fields
+from pg2es.core.config import LAST_PORT, Pipeline, Project, Source, check_urls, resolve_entries, resolve_fields
 from pg2es.core.errors import ConfigError
 
 
 class Clients:
     """The servers of a project.
 
-    `access` overrides how a source is reached: Airflow passes one that knows its connections. It returns None where it
-    knows nothing.
+    `access` overrides how the batch jobs reach a source: Airflow passes one that knows its connections. It returns None
+    where it knows nothing.
     """
 
     def __init__(self, project: Project, access: Callable[[Source], PostgresAccess | None] | None = None) -> None:
@@ -25,9 +26,11 @@ class Clients:
         self._access = access
 
     def postgres(self, source: Source) -> PostgresAccess:
-        """Return how a source's database is reached."""
-        if self._access and (found := self._access(source)):
-            return found
+        """Return how the batch jobs reach a source's database."""
+        return (self._access and self._access(source)) or self.postgres_of_connectors(source)
+
+    def postgres_of_connectors(self, source: Source) -> PostgresAccess:
+        """Return how the connectors reach a source's database: as its file says, whoever deploys them."""
         file = self.project.source_file(source)
         values = resolve_fields(source.postgres, file, "postgres.")
         if not values["port"].isdecimal() or not 0 < int(values["port"]) <= LAST_PORT:
@@ -44,21 +47,27 @@ class Clients:
         """Give a session in the database that a pipeline reads."""
         return self.session(self.project.source_of(pipeline))
 
-    @cached_property
-    def elasticsearch(self) -> Client:
-        """The client of the batch jobs' user."""
+    def elasticsearch_access(self, whose: Literal["", "sink_"] = "") -> ElasticsearchAccess:
+        """Return how Elasticsearch is reached, by the login of the batch jobs or that of the sinks."""
         values = resolve_fields(self.project.platform.elasticsearch, self._file, "elasticsearch.")
         check_urls(values["urls"], self._file, "elasticsearch.urls")
         if values["ca_certificate"] and any(url.startswith("http:") for url in values["urls"]):
             problem = "there is a ca_certificate, but an address begins with http:; write https:"
             raise ConfigError(self._file, "elasticsearch.urls", problem)
-        return Client.open(values["urls"], values["user"], values["password"], values["ca_certificate"])
+        user, password, api_key = (values[f"{whose}{name}"] for name in ("user", "password", "api_key"))
+        return ElasticsearchAccess(values["urls"], user, password, api_key, values["ca_certificate"])
+
+    @cached_property
+    def elasticsearch(self) -> Client:
+        """The client of the batch jobs."""
+        return Client.open(self.elasticsearch_access())
 
     @cached_property
     def kafka_access(self) -> KafkaAccess:
         """How Kafka is reached."""
-        values = resolve_fields(self.project.platform.kafka, self._file, "kafka.")
-        return KafkaAccess(values["bootstrap"], values["properties"])
+        settings = self.project.platform.kafka
+        values = resolve_fields(settings, self._file, "kafka.")
+        return KafkaAccess(values["bootstrap"], resolve_entries(settings.properties, self._file, "kafka.properties"))
 
     @cached_property
     def kafka(self) -> Admin:

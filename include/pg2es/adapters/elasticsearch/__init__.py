@@ -7,7 +7,15 @@ nodes and shards.
 
 from pg2es.adapters.elasticsearch import cluster, indices
 from pg2es.adapters.elasticsearch.altered import find_altered
-from pg2es.adapters.elasticsearch.client import BulkOutcome, Client, Rejection, post_raw, send_bulk, translate_errors
+from pg2es.adapters.elasticsearch.client import (
+    BulkOutcome,
+    Client,
+    ElasticsearchAccess,
+    Rejection,
+    post_raw,
+    send_bulk,
+    translate_errors,
+)
 from pg2es.adapters.elasticsearch.cluster import read_cluster
 from pg2es.adapters.elasticsearch.digests import count_unmarked, scan_digests, sum_digests
 from pg2es.adapters.elasticsearch.documents import Versioned, fetch_documents, scan_by_bucket
@@ -16,6 +24,7 @@ from pg2es.adapters.elasticsearch.tombstones import probe_tombstones
 __all__ = [
     "BulkOutcome",
     "Client",
+    "ElasticsearchAccess",
     "Rejection",
     "Versioned",
     "cluster",

@@ -39,6 +39,22 @@ _BY_STATUS: dict[int, tuple[type[Pg2esError], str]] = {
 _REFUSED: tuple[type[Pg2esError], str] = (GenerationError, "Elasticsearch refuses {doing}: {reason}")
 
 
+@dataclass(frozen=True)
+class ElasticsearchAccess:
+    """Where Elasticsearch is, and a login: a user with a password, or an encoded API key."""
+
+    urls: tuple[str, ...]
+    user: str | None
+    password: str | None = field(repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    ca_certificate: str | None = None
+
+    @property
+    def login(self) -> dict[str, Any]:
+        """The option of the client that is the login."""
+        return {"api_key": self.api_key} if self.api_key else {"basic_auth": (self.user, self.password)}
+
+
 class Client(Elasticsearch):
     """The client, and a twin whose answers stay bytes.
 
@@ -48,12 +64,12 @@ class Client(Elasticsearch):
     raw: Elasticsearch
 
     @classmethod
-    def open(cls, urls: tuple[str, ...], user: str, password: str, ca_certificate: str | None) -> "Client":
+    def open(cls, access: ElasticsearchAccess) -> "Client":
         """Return a client; nothing is sent yet."""
         settings: dict[str, Any] = {
-            "hosts": list(urls),
-            "basic_auth": (user, password),
-            "ca_certs": ca_certificate or DEFAULT,
+            **access.login,
+            "hosts": list(access.urls),
+            "ca_certs": access.ca_certificate or DEFAULT,
             "request_timeout": REQUEST_TIMEOUT_S,
             "max_retries": 0,
             "retry_on_timeout": False,

@@ -77,9 +77,32 @@ class Admin(AdminClient):
     """The client for topics and offsets, which knows how it was made."""
 
     def __init__(self, access: KafkaAccess) -> None:
+        self._noted: KafkaError | None = None
         with translate_errors("connecting"):
-            super().__init__(access.properties_of_clients())
+            super().__init__(access.properties_of_clients() | {"error_cb": self._note})
         self.access = access
+
+    @contextmanager
+    def asking(self, doing: str) -> Iterator[None]:
+        """Raise pg2es' errors for the client's; `doing` says what is asked.
+
+        When a broker refuses the login or the handshake, a call says only that nobody has answered in time: why comes
+        beside it, to `error_cb`.
+        """
+        self._noted = None
+        with translate_errors(doing):
+            try:
+                yield
+            except (KafkaException, TimeoutError) as error:
+                if isinstance(error, TimeoutError) or error.args[0].code() in _UNANSWERED:
+                    self.poll(0)
+                    if self._noted:
+                        raise KafkaException(self._noted) from error
+                raise
+
+    def _note(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - says less than the one before
+            self._noted = error
 
 
 _LOGIN = (AccessDenied, "Check the login in kafka.properties of platform.yaml.")
@@ -126,6 +149,7 @@ _BY_CODE: dict[int, tuple[type[Pg2esError], str]] = {
         (KafkaUnavailable, "It is tried again."),
     ),
 }
+_UNANSWERED = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001
 _LEADERLESS = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -141,29 +165,32 @@ def translate_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
-        code = error.args[0].code()
-        # The client's own codes, of connections, timeouts and names, are negative; a broker has answered the others.
-        kind, advice = _BY_CODE.get(code, _UNAVAILABLE if code < 0 else _REFUSED)
-        raise kind(f"Kafka: {doing} failed: {error.args[0]}. {advice}") from error
+        raise _translate(doing, error.args[0]) from error
     except TimeoutError as error:
         raise KafkaUnavailable(f"Kafka: {doing} was not answered in {TIMEOUT_S} s. Are the brokers up?") from error
 
 
-def count_brokers(admin: AdminClient, timeout_s: float) -> int:
+def _translate(doing: str, error: KafkaError) -> Pg2esError:
+    # The client's own codes, of connections, timeouts and names, are negative; a broker has answered the others.
+    kind, advice = _BY_CODE.get(error.code(), _UNAVAILABLE if error.code() < 0 else _REFUSED)
+    return kind(f"Kafka: {doing} failed: {error.str()}. {advice}")
+
+
+def count_brokers(admin: Admin, timeout_s: float) -> int:
     """Return the number of brokers; KafkaUnavailable when none answers within `timeout_s`."""
-    with translate_errors("connecting"):
+    with admin.asking("connecting"):
         return len(admin.list_topics(timeout=timeout_s).brokers)
 
 
-def read_cluster_id(admin: AdminClient) -> str:
+def read_cluster_id(admin: Admin) -> str:
     """Return the id that a Kafka cluster gave itself."""
-    with translate_errors("reading the id of the cluster"):
+    with admin.asking("reading the id of the cluster"):
         return str(admin.list_topics(timeout=TIMEOUT_S).cluster_id)
 
 
-def ensure_topics(admin: AdminClient, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
+def ensure_topics(admin: Admin, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
     """Create the topics (name → partitions) that are missing and return their names."""
-    with translate_errors("creating topics"):
+    with admin.asking("creating topics"):
         config = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
         missing = set(topics) - set(admin.list_topics(timeout=TIMEOUT_S).topics)
         created = []
@@ -193,9 +220,9 @@ class TopicFacts:
     retention_ms: int
 
 
-def describe_topics(admin: AdminClient, topics: list[str]) -> dict[str, TopicFacts]:
+def describe_topics(admin: Admin, topics: list[str]) -> dict[str, TopicFacts]:
     """Return how these topics are made, those that exist."""
-    with translate_errors("reading the topics"):
+    with admin.asking("reading the topics"):
         known = admin.list_topics(timeout=TIMEOUT_S).topics
         there = {ConfigResource(ResourceType.TOPIC, name): name for name in topics if name in known}
         futures = admin.describe_configs(list(there)) if there else {}
@@ -206,31 +233,31 @@ def describe_topics(admin: AdminClient, topics: list[str]) -> dict[str, TopicFac
     }
 
 
-def keep_forever(admin: AdminClient, topic: str) -> None:
+def keep_forever(admin: Admin, topic: str) -> None:
     """Let a topic keep its records until somebody deletes them, whatever the brokers' defaults are."""
     entries = [
         ConfigEntry(name, "-1", incremental_operation=AlterConfigOpType.SET)
         for name in ("retention.ms", "retention.bytes")
     ]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    with translate_errors(f"changing topic {topic}"):
+    with admin.asking(f"changing topic {topic}"):
         for future in admin.incremental_alter_configs([resource]).values():
             future.result(TIMEOUT_S)
 
 
-def end_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
+def end_offsets(admin: Admin, topics: list[str]) -> dict[Partition, int]:
     """Return the offset behind the last record of each partition of the topics."""
     return _list_offsets(admin, topics, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 
-def first_offsets(admin: AdminClient, topics: list[str]) -> dict[Partition, int]:
+def first_offsets(admin: Admin, topics: list[str]) -> dict[Partition, int]:
     """Return the offset of the first record that is still there, of each partition of the topics."""
     return _list_offsets(admin, topics, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
 
-def list_topics(admin: AdminClient) -> set[str]:
+def list_topics(admin: Admin) -> set[str]:
     """Return the names of all topics."""
-    with translate_errors("listing topics"):
+    with admin.asking("listing topics"):
         return set(admin.list_topics(timeout=TIMEOUT_S).topics)
 
 
@@ -241,7 +268,7 @@ def committed_offsets(admin: Admin, group: str, partitions: Iterable[Partition])
     client never gets an answer to this question again, or ends the whole process (librdkafka issue 4605).
     """
     wanted = [TopicPartition(topic, number) for topic, number in partitions]
-    with translate_errors(f"reading the offsets of group {group}"):
+    with admin.asking(f"reading the offsets of group {group}"):
         consumer = admin.access.consumer(group)
         try:
             found = consumer.committed(wanted, timeout=TIMEOUT_S)
@@ -255,15 +282,15 @@ def list_committed_offsets(admin: Admin, group: str) -> dict[Partition, int]:
 
     Asked by an admin client of its own: see `committed_offsets`.
     """
-    with translate_errors(f"listing the offsets of group {group}"):
+    with admin.asking(f"listing the offsets of group {group}"):
         fresh = admin.access.admin()  # by a name of its own: it answers nothing once it is forgotten
         asked = fresh.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
         found = asked[group].result(TIMEOUT_S).topic_partitions or []
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
 
-def _list_offsets(admin: AdminClient, topics: list[str], spec: OffsetSpec) -> dict[Partition, int]:
-    with translate_errors("reading offsets"):
+def _list_offsets(admin: Admin, topics: list[str], spec: OffsetSpec) -> dict[Partition, int]:
+    with admin.asking("reading offsets"):
         known = admin.list_topics(timeout=TIMEOUT_S).topics
         missing = [topic for topic in topics if topic not in known]
         if missing:

@@ -27,9 +27,8 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
-from pg2es.adapters.kafka.client import TIMEOUT_S, KafkaAccess, translate_errors
+from pg2es.adapters.kafka.client import TIMEOUT_S, Admin, KafkaAccess, translate_errors
 from pg2es.core.dead_letters import DeadLetterRecord, to_ranges
 from pg2es.core.errors import KafkaUnavailable
 
@@ -44,7 +43,7 @@ HELD = 10_000
 class DeadLetterQueue:
     """The open dead letters of a topic, as one consumer group sees them."""
 
-    def __init__(self, topic: str, consumer: Consumer, producer: Producer, admin: AdminClient) -> None:
+    def __init__(self, topic: str, consumer: Consumer, producer: Producer, admin: Admin) -> None:
         self._topic = topic
         self._consumer = consumer
         self._producer = producer
@@ -143,7 +142,7 @@ class DeadLetterQueue:
 
 
 @contextmanager
-def open_queue(access: KafkaAccess, admin: AdminClient, topic: str, group: str) -> Iterator[DeadLetterQueue]:
+def open_queue(access: KafkaAccess, admin: Admin, topic: str, group: str) -> Iterator[DeadLetterQueue]:
     """Give the queue of a topic."""
     with translate_errors("connecting"):
         consumer = access.consumer(group)

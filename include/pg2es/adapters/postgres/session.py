@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -88,7 +89,8 @@ class PostgresAccess:
     def jdbc_url(self) -> str:
         """The address as the sink takes it, without user and password."""
         options = f"sslmode={self.sslmode}&targetServerType=primary&ApplicationName=pg2es-sink&tcpKeepAlive=true"
-        return f"jdbc:postgresql://{self.host}:{self.port}/{self.database}?{options}"
+        host = f"[{self.host}]" if ":" in self.host else self.host  # an IPv6 address
+        return f"jdbc:postgresql://{host}:{self.port}/{quote(self.database, safe='')}?{options}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ for servers (an index, a connector) belongs to the room of that thing. Secrets s
 """
 
 from pg2es.core.config.addresses import check_urls
-from pg2es.core.config.files import FileModel, resolve_fields
+from pg2es.core.config.files import FileModel, resolve_entries, resolve_fields
 from pg2es.core.config.pipeline import (
     MOST_LANES,
     OnSchemaChange,
@@ -18,7 +18,7 @@ from pg2es.core.config.pipeline import (
     Verification,
     flatten_settings,
 )
-from pg2es.core.config.platform import Platform, PlatformMonitor
+from pg2es.core.config.platform import ElasticsearchSettings, Platform, PlatformMonitor
 from pg2es.core.config.project import Project, SetAside, load_project
 from pg2es.core.config.references import find_reference, is_secret
 from pg2es.core.config.source import LAST_PORT, Events, Source
@@ -26,6 +26,7 @@ from pg2es.core.config.source import LAST_PORT, Events, Source
 __all__ = [
     "LAST_PORT",
     "MOST_LANES",
+    "ElasticsearchSettings",
     "Events",
     "FileModel",
     "OnSchemaChange",
@@ -43,5 +44,6 @@ __all__ = [
     "flatten_settings",
     "is_secret",
     "load_project",
+    "resolve_entries",
     "resolve_fields",
 ]

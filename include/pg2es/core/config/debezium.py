@@ -1,6 +1,6 @@
 """Which options of the Debezium connector a source file may set: those that change neither what comes nor its order."""
 
-from pg2es.core.config.references import find_reference, is_secret
+from pg2es.core.config.references import refuse_secrets
 
 _OPTIONS = frozenset(
     {
@@ -30,12 +30,10 @@ _FAMILIES = ("driver.", "producer.override.ssl.", "producer.override.sasl.")
 
 def check_options(options: dict[str, str]) -> dict[str, str]:
     """Return the options; ValueError for one that pg2es sets itself, or that could change what events say."""
-    for name, value in options.items():
+    for name in options:
         if name not in _OPTIONS and not name.startswith(_FAMILIES):
             raise ValueError(f"{name} is not left to the file; options that are: {_describe()}")
-        if is_secret(name) and not find_reference(value):
-            raise ValueError(f"a secret does not stand in a file: write a reference, ${{env:NAME}}, for {name}")
-    return options
+    return refuse_secrets(options)
 
 
 def _describe() -> str:

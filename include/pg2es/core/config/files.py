@@ -44,7 +44,10 @@ def load_model(path: Path, model: type[M], content: Mapping[str, Any] | None = N
 
 
 def resolve_fields(model: FileModel, path: Path, prefix: str = "") -> dict[str, Any]:
-    """Return the fields of a model with every reference resolved: what a client of this process is made with."""
+    """Return the fields of a model with every reference resolved: what a client of this process is made with.
+
+    Mappings stay as they are: some go to others, who resolve them.
+    """
     resolved: dict[str, Any] = {}
     for name, value in model:
         key = f"{prefix}{name}"
@@ -56,6 +59,11 @@ def resolve_fields(model: FileModel, path: Path, prefix: str = "") -> dict[str, 
         else:
             resolved[name] = value
     return resolved
+
+
+def resolve_entries(entries: dict[str, str], path: Path, key: str) -> dict[str, str]:
+    """Return the mapping at a key with every reference resolved."""
+    return {name: resolve(value, file=path, key=f"{key}.{name}") for name, value in entries.items()}
 
 
 def _explain(problem: Any, model: type[BaseModel], found: object) -> str:

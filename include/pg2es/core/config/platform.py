@@ -1,8 +1,11 @@
 """Where Elasticsearch, Kafka and Kafka Connect are: `platform.yaml`."""
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from pg2es.core.config.files import FileModel, Secret
+from pg2es.core.config.references import refuse_secrets
 
 
 def _split(value: object) -> object:
@@ -11,21 +14,38 @@ def _split(value: object) -> object:
 
 
 class ElasticsearchSettings(FileModel):
-    """The Elasticsearch cluster and the users that pg2es has there."""
+    """The Elasticsearch cluster and the logins that pg2es has there: a user each, or an API key."""
 
     urls: tuple[str, ...] = Field(min_length=1, description="Addresses of the nodes, tried in turn.")
-    user: str = Field(description="User of the batch jobs: makes indices and aliases, reads and writes.")
-    password: Secret = Field(description="Reference to its password.")
-    sink_user: str = Field(
-        description="User of the sink: may index, delete and read, but not create an index, "
-        "so that a write that comes late never brings a removed generation back."
+    user: str | None = Field(
+        default=None, description="User of the batch jobs: makes indices and aliases, reads and writes."
     )
-    sink_password: Secret = Field(description="Reference to its password.")
+    password: Secret | None = Field(default=None, description="Reference to its password.")
+    api_key: Secret | None = Field(
+        default=None, description="Reference to an encoded API key, instead of user and password."
+    )
+    sink_user: str | None = Field(
+        default=None,
+        description="User of the sink: may index, delete and read, but not create an index, "
+        "so that a write that comes late never brings a removed generation back.",
+    )
+    sink_password: Secret | None = Field(default=None, description="Reference to its password.")
+    sink_api_key: Secret | None = Field(
+        default=None, description="Reference to an encoded API key with the same rights, instead of that user."
+    )
     ca_certificate: str | None = Field(
         default=None, description="PEM file of the authority that signed the nodes' certificates."
     )
 
     _split_urls = field_validator("urls", mode="before")(_split)
+
+    @model_validator(mode="after")
+    def _check_logins(self) -> Self:
+        for whose in ("", "sink_"):
+            user, password, api_key = (getattr(self, f"{whose}{name}") for name in ("user", "password", "api_key"))
+            if (user is None) != (password is None) or (user is None) == (api_key is None):
+                raise ValueError(f"write {whose}user and {whose}password, or {whose}api_key: one login")
+        return self
 
 
 class KafkaSettings(FileModel):
@@ -35,8 +55,11 @@ class KafkaSettings(FileModel):
     replication_factor: int = Field(default=1, ge=1, le=32767, description="Replicas of the topics that pg2es creates.")
     properties: dict[str, str] = Field(
         default_factory=dict,
-        description="Further client properties (security.protocol, sasl.…), given to every Kafka client of pg2es.",
+        description="Further properties of librdkafka (security.protocol, sasl.…), given to every Kafka client of the "
+        "batch jobs. Secrets stand here as references.",
     )
+
+    _check_properties = field_validator("properties")(refuse_secrets)
 
 
 class ConnectSettings(FileModel):
@@ -64,6 +87,7 @@ class ConnectSettings(FileModel):
     )
 
     _split_urls = field_validator("urls", mode="before")(_split)
+    _check_properties = field_validator("producer_properties")(refuse_secrets)
 
 
 class PlatformMonitor(FileModel):
@@ -92,12 +116,24 @@ class PlatformMonitor(FileModel):
     )
 
 
+class AirflowSettings(FileModel):
+    """What pg2es takes of Airflow."""
+
+    pool: str = Field(
+        default="default_pool",
+        min_length=1,
+        description="Pool of the chunks that backfills and reindexes copy: its slots bound how many are copied at the "
+        "same time, over all pipelines. It has to exist.",
+    )
+
+
 class Platform(FileModel):
     """The clusters that every source and pipeline shares."""
 
     elasticsearch: ElasticsearchSettings
     kafka: KafkaSettings
     connect: ConnectSettings
+    airflow: AirflowSettings = Field(default_factory=AirflowSettings, description="What pg2es takes of Airflow.")
     monitor: PlatformMonitor = Field(
         default_factory=PlatformMonitor,
         description="Beyond which figures of the clusters something is wrong, and who is notified.",

@@ -29,6 +29,14 @@ def is_secret(name: str) -> bool:
     return name.endswith(_SECRETS)
 
 
+def refuse_secrets(options: dict[str, str]) -> dict[str, str]:
+    """Return the options; ValueError for a secret that stands there itself."""
+    for name, value in options.items():
+        if is_secret(name) and not find_reference(value):
+            raise ValueError(f"a secret does not stand in a file: write a reference, ${{env:NAME}}, for {name}")
+    return options
+
+
 def is_reference(text: str) -> bool:
     """Whether the whole of `text` is one reference."""
     return _REFERENCE.fullmatch(text) is not None

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pg2es.core.config import Events, Pipeline, Platform, Source, Tolerance, find_reference, is_secret
+from pg2es.core.config import (
+    ElasticsearchSettings,
+    Events,
+    Pipeline,
+    Platform,
+    Source,
+    Tolerance,
+    find_reference,
+    is_secret,
+)
 from pg2es.core.errors import CatalogError
 from pg2es.core.sql import DocumentSql, all_roots, protocol, rootless_keys, route_columns, route_sql
 from pg2es.core.table import Table
@@ -154,6 +163,13 @@ class Route:
         return {f"route.{name}.{option}": value for option, value in options.items()}
 
 
+def elasticsearch_login(settings: ElasticsearchSettings, user: str | None) -> Config:
+    """Return the options of a sink's login to Elasticsearch; `user`: the name that `sink_user` refers to."""
+    if user and settings.sink_password:
+        return {"elasticsearch.user": user, "elasticsearch.password": settings.sink_password}
+    return {"elasticsearch.api.key": settings.sink_api_key or ""}
+
+
 @dataclass(frozen=True)
 class SinkTarget:
     """What a sink connects to, with the references of secrets kept as they are."""
@@ -162,8 +178,7 @@ class SinkTarget:
     postgres_user: str
     postgres_password: str
     elasticsearch_urls: tuple[str, ...]
-    elasticsearch_user: str
-    elasticsearch_password: str
+    elasticsearch_login: Config
     ca_certificate: str | None
     kafka_bootstrap: str
 
@@ -191,8 +206,7 @@ def sink_config(
         "postgres.user": target.postgres_user,
         "postgres.password": target.postgres_password,
         "elasticsearch.urls": ",".join(target.elasticsearch_urls),
-        "elasticsearch.user": target.elasticsearch_user,
-        "elasticsearch.password": target.elasticsearch_password,
+        **target.elasticsearch_login,
         "key.columns": _listed(sql.key.names),
         "sql.session": protocol.SESSION,
         "sql.identity": protocol.IDENTITY,
@@ -233,10 +247,13 @@ def sink_config(
     return config
 
 
+_REFERENCES = ("postgres.password", "elasticsearch.password", "elasticsearch.api.key")
+
+
 def _refuse_references(pipeline: Pipeline, config: Config) -> None:
     """Raise CatalogError where a worker would put a value from outside, a password perhaps, in the place of a name."""
     for option, value in config.items():
-        may_refer = option in ("postgres.password", "elasticsearch.password") or option.startswith("kafka.")
+        may_refer = option in _REFERENCES or option.startswith("kafka.")
         if not may_refer and (reference := find_reference(value)):
             raise CatalogError(
                 f"Pipeline {pipeline.name}: {reference} would stand in the option {option} of its sink, and Kafka "

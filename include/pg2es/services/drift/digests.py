@@ -25,7 +25,7 @@ from pg2es.core.sql import DocumentSql
 from pg2es.services.clients import Clients
 from pg2es.services.drift.suspects import Suspects, copy_rows, pair_buckets
 from pg2es.services.drift.unreadable import find_unreadable
-from pg2es.services.generations import Generation
+from pg2es.services.generations import Generation, document_columns
 from pg2es.services.stream import pass_barrier
 from pg2es.services.tables import read_tables
 
@@ -70,6 +70,7 @@ class Differing:
 
 def list_differing(clients: Clients, session: Session, sql: DocumentSql, index: str) -> Differing:
     """Sum both sides, and list the buckets that differ and the documents that have no mark."""
+    sql = sql.knowing(name for _, name in document_columns(session, sql))
     unreadable: dict[str, str] = {}
     try:
         expected, stored, unmarked = _sum(clients, session, sql, index)

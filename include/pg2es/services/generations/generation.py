@@ -12,10 +12,10 @@ from pg2es.adapters.postgres import Session, read_identity, translate_sql_errors
 from pg2es.core.config import Pipeline
 from pg2es.core.errors import ElasticsearchUnavailable, GenerationError
 from pg2es.core.generations import Meta, Recipe, generation_name, index_body
-from pg2es.core.sql import all_columns, catalog
+from pg2es.core.sql import DocumentSql, all_columns, catalog
 from pg2es.services.clients import Clients
 from pg2es.services.locks import locked_source
-from pg2es.services.tables import PipelineTables, read_tables
+from pg2es.services.tables import read_tables
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def read_recipe(session: Session, pipeline: Pipeline) -> Recipe:
     Raises CatalogError when a table, column or key is missing, DocumentSqlError when the document SQL does not run.
     """
     tables = read_tables(session, pipeline)
-    columns = document_columns(session, tables)
+    columns = document_columns(session, tables.sql)
     return Recipe(
         table=pipeline.table,
         key=tables.sql.key.names,
@@ -192,10 +192,10 @@ def wait_until_green(client: Elasticsearch, generation: Generation, timeout_s: f
         )
 
 
-def document_columns(session: Session, tables: PipelineTables) -> list[tuple[str, str]]:
+def document_columns(session: Session, sql: DocumentSql) -> list[tuple[str, str]]:
     """Return names and types of the columns that the document SQL gives; DocumentSqlError when it does not run."""
-    with translate_sql_errors(tables.pipeline.name):
-        found = session.execute(tables.sql.probe()).description or []
+    with translate_sql_errors(sql.pipeline.name):
+        found = session.execute(sql.probe()).description or []
     own = [column.type_code for column in found if column.type_display == str(column.type_code)]
     names: dict[int, str] = dict(session.execute(catalog.TYPE_NAMES, [own]).fetchall()) if own else {}
     return [(column.name, names.get(column.type_code, column.type_display)) for column in found]

@@ -69,7 +69,7 @@ def check_columns(session: Session, tables: PipelineTables) -> Checking[tuple[st
     Raises DocumentSqlError when it does not run.
     """
     place = pipeline_file(tables.pipeline, "document")
-    found = document_columns(session, tables)
+    found = document_columns(session, tables.sql)
     names = tuple(name for name, _ in found)
     problems = [*_check_columns(place, names, tables.sql.key), *_check_key_types(place, dict(found), tables.sql.key)]
     yield from problems

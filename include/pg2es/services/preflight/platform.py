@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from pg2es.adapters.elasticsearch import Client, translate_errors
 from pg2es.adapters.kafka import count_brokers
-from pg2es.core.config import resolve_fields
 from pg2es.core.errors import Pg2esError
 from pg2es.core.preflight import Finding, error, warning
 from pg2es.core.stream import SINK_CLASS, SOURCE_CLASS
@@ -40,24 +39,25 @@ def _check_elasticsearch(clients: Clients) -> Iterator[Finding]:
 def _check_sink_user(clients: Clients) -> Iterator[Finding]:
     """The sink's user may write, and may not create: a late write must not bring a removed generation back."""
     project = clients.project
-    values = resolve_fields(project.platform.elasticsearch, project.platform_file, "elasticsearch.")
     aliases = sorted(pipeline.alias for pipeline in project.pipelines.values())
     wanted = {"names": [f"{alias}-*" for alias in aliases], "privileges": ["read", "index", "delete", "create_index"]}
-    address = (values["urls"], values["sink_user"], values["sink_password"], values["ca_certificate"])
-    with Client.open(*address) as client, translate_errors("asking for the rights of the sink's user"):
+    access = clients.elasticsearch_access("sink_")
+    login = "sink_api_key" if access.api_key else "sink_user"
+    whose = f"User {access.user}" if access.user else "The API key of the sinks"
+    with Client.open(access) as client, translate_errors("asking for the rights of the sink's user"):
         rights = client.security.has_privileges(index=[wanted]).body["index"] if aliases else {}
     for pattern, granted in rights.items():
         missing = [name for name in ("read", "index", "delete") if not granted[name]]
         if missing:
             yield error(
-                f"{PLACE}: elasticsearch.sink_user",
-                f"User {values['sink_user']} lacks {', '.join(missing)} on {pattern}.",
+                f"{PLACE}: elasticsearch.{login}",
+                f"{whose} lacks {', '.join(missing)} on {pattern}.",
                 "Give its role these privileges.",
             )
         if granted["create_index"]:
             yield warning(
-                f"{PLACE}: elasticsearch.sink_user",
-                f"User {values['sink_user']} may create {pattern}: a write that comes late can bring a removed "
+                f"{PLACE}: elasticsearch.{login}",
+                f"{whose} may create {pattern}: a write that comes late can bring a removed "
                 f"generation back, empty and without a mapping.",
                 "Take create_index and auto_configure from its role.",
             )

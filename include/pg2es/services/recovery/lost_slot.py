@@ -22,7 +22,7 @@ from pg2es.services.stream import (
     remove_generation,
     renew_sink,
     renew_source,
-    stop_connector,
+    stop_connectors,
 )
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ def stop_streams(clients: Clients, source: Source) -> None:
                 else:
                     log.warning("%s misses changes and is not live: it is removed", generation.index)
                     remove_generation(clients, generation.index)
-        for name in find_connectors(clients, source, None):
-            stop_connector(clients, name)
+        stop_connectors(clients, *find_connectors(clients, source, None))
 
 
 def renew_slot(clients: Clients, source: Source) -> None:

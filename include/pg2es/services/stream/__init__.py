@@ -12,7 +12,7 @@ any time. Here belongs what makes a stream be there and be at the right place. W
 """
 
 from pg2es.services.stream.barrier import SinkProgress, count_lag, is_in_kafka, pass_barrier, write_marker
-from pg2es.services.stream.connector import OnStop, remove_connector, stop_connector
+from pg2es.services.stream.connector import OnStop, remove_connector, stop_connectors
 from pg2es.services.stream.deployment import deploy, kept_generations, remove_source
 from pg2es.services.stream.fence import wait_for_fence
 from pg2es.services.stream.finding import find_connectors
@@ -59,7 +59,7 @@ __all__ = [
     "renew_sink",
     "renew_source",
     "steer",
-    "stop_connector",
+    "stop_connectors",
     "unpublishable_when_full",
     "unpublished",
     "wait_for_fence",

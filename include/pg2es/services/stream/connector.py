@@ -38,7 +38,7 @@ def ensure_stopped(clients: Clients, name: str, config: Config) -> None:
     if clients.connect.config(name) is None:
         create_stopped(clients, name, config)
     else:
-        stop_connector(clients, name)
+        stop_connectors(clients, name)
 
 
 def is_stopped(clients: Clients, name: str) -> bool:
@@ -76,7 +76,7 @@ def _change(clients: Clients, name: str, config: Config, *, begins: bool) -> Non
     be taken for somebody's wish.
     """
     try:
-        stop_connector(clients, name)
+        stop_connectors(clients, name)
         clients.connect.update(name, config)
     except Pg2esError:
         if not begins:
@@ -85,10 +85,12 @@ def _change(clients: Clients, name: str, config: Config, *, begins: bool) -> Non
         raise
 
 
-def stop_connector(clients: Clients, name: str) -> None:
-    """Stop a connector and wait until its tasks have ended."""
-    clients.connect.stop(name)
-    wait_for_state(clients, name, "STOPPED")
+def stop_connectors(clients: Clients, *names: str) -> None:
+    """Stop connectors, all at once, and wait until their tasks have ended."""
+    for name in names:
+        clients.connect.stop(name)
+    for name in names:
+        wait_for_state(clients, name, "STOPPED")
 
 
 def resume_connector(clients: Clients, name: str) -> None:
@@ -102,7 +104,7 @@ def resume_connector(clients: Clients, name: str) -> None:
 
 def remove_connector(clients: Clients, name: str) -> None:
     """Remove a connector with its offsets, so that one of the same name does not begin where this one ended."""
-    stop_connector(clients, name)
+    stop_connectors(clients, name)
     clients.connect.reset_offsets(name)
     clients.connect.remove(name)
     wait_for(

@@ -11,7 +11,7 @@ from pg2es.adapters.postgres import Session
 from pg2es.core.config import Pipeline, Source, resolve_fields
 from pg2es.core.errors import GenerationError
 from pg2es.core.generations import sink_connector
-from pg2es.core.stream import Config, SinkTarget, sink_config, topics_of
+from pg2es.core.stream import Config, SinkTarget, elasticsearch_login, sink_config, topics_of
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, note_histories, read_generation
 from pg2es.services.locks import locked_source
@@ -23,7 +23,7 @@ from pg2es.services.stream.connector import (
     remove_connector,
     say_nothing,
     start_connector,
-    stop_connector,
+    stop_connectors,
     wait_until_running,
 )
 from pg2es.services.tables import read_tables
@@ -104,15 +104,14 @@ def _read_wanted(
     """Return the configuration that a generation's sink should have, by what the generation was made from."""
     tables = read_tables(session, generation.made_from(pipeline))
     platform = clients.project.platform
-    access = clients.postgres(source)
+    access = clients.postgres_of_connectors(source)
     elasticsearch = resolve_fields(platform.elasticsearch, clients.project.platform_file, "elasticsearch.")
     target = SinkTarget(
         postgres_url=access.jdbc_url,
         postgres_user=access.user,
         postgres_password=source.postgres.password,
         elasticsearch_urls=elasticsearch["urls"],
-        elasticsearch_user=elasticsearch["sink_user"],
-        elasticsearch_password=platform.elasticsearch.sink_password,
+        elasticsearch_login=elasticsearch_login(platform.elasticsearch, elasticsearch["sink_user"]),
         ca_certificate=elasticsearch["ca_certificate"],
         kafka_bootstrap=clients.kafka_access.bootstrap,
     )
@@ -147,6 +146,6 @@ def _add_positions(
         name,
         ", ".join(f"{topic}-{number}" for topic, number in sorted(added)),
     )
-    stop_connector(clients, name)
+    stop_connectors(clients, name)
     read = {topic for topic, _ in positions.sink_positions(clients, generation.index)}
     return positions.begin_sink(clients, session, generation, added, gap=any(topic in read for topic, _ in added))

@@ -141,7 +141,7 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
             f"No pipeline of source {source.name} can be streamed; `pg2es validate --connect` says why, and what to do."
         )
     captured = captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
-    access = clients.postgres(source)
+    access = clients.postgres_of_connectors(source)
     resolved = {
         "host": access.host,
         "port": str(access.port),

@@ -1,0 +1,74 @@
+"""A Kafka that asks for a login: the batch jobs and the sink's producer have it, by references to secrets."""
+
+import os
+
+import pytest
+
+from pg2es.adapters import kafka
+from pg2es.core.errors import AccessDenied, ConfigError, KafkaUnavailable
+from pg2es.services.clients import Clients
+from tests.integration.batch import check_equal, run_backfill
+from tests.integration.secret_file import secret_file
+from tests.support import Database, ProjectFolder
+
+LOGIN = {
+    "security.protocol": "SASL_PLAINTEXT",
+    "sasl.mechanism": "PLAIN",
+    "sasl.username": "${env:PG2ES_KAFKA_USER}",
+    "sasl.password": "${env:PG2ES_KAFKA_PASSWORD}",
+}
+ROWS = 50
+
+
+def log_in(folder: ProjectFolder, **changes: str) -> Clients:
+    """Let a project reach Kafka where it asks for a login."""
+    bootstrap = "${env:PG2ES_KAFKA_SASL_BOOTSTRAP}"
+    folder.change("platform.yaml", kafka={"bootstrap": bootstrap, "properties": LOGIN | changes})
+    return folder.clients()
+
+
+def test_a_pipeline_by_a_login(streamed_folder: ProjectFolder, database: Database) -> None:
+    database.execute(
+        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
+        f"INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, {ROWS}) n",
+    )
+    connect = streamed_folder.clients().project.platform.connect
+    settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
+    with secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as file:
+        producer = {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
+            f'username="{os.environ["PG2ES_KAFKA_USER"]}" password="${{file:{file}:password}}";',
+        }
+        streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
+        log_in(streamed_folder)
+        pipeline = streamed_folder.add_pipeline("notes", "public.notes")
+        clients = streamed_folder.clients()
+        run_backfill(clients, pipeline)
+        # A deleted root is a record that the sink itself writes: it is refreshed once more later.
+        database.execute("INSERT INTO public.notes VALUES (0, 'new')", "DELETE FROM public.notes WHERE id = 7")
+        check_equal(clients, pipeline, ROWS)
+    later = clients.project.source_of(pipeline).refresh_later_topic(pipeline.name)
+    assert sum(kafka.end_offsets(clients.kafka, [later]).values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"sasl.username": "somebody"}, "Authentication failed: Invalid username or password.*Check the login"),
+        ({"security.protocol": "SASL_SSL"}, "SSL handshake failed.*connecting to a PLAINTEXT broker"),
+    ],
+)
+def test_a_login_that_is_refused_is_called_so(
+    changes: dict[str, str], sentence: str, project_folder: ProjectFolder
+) -> None:
+    clients = log_in(project_folder, **changes)
+    with pytest.raises((AccessDenied, KafkaUnavailable), match=sentence):
+        kafka.count_brokers(clients.kafka, 5)
+
+
+def test_a_reference_to_nothing_is_named_with_its_place(project_folder: ProjectFolder) -> None:
+    clients = log_in(project_folder, **{"sasl.password": "${env:PG2ES_NO_SUCH_VARIABLE}"})
+    with pytest.raises(ConfigError, match=r"kafka\.properties\.sasl\.password: .*PG2ES_NO_SUCH_VARIABLE is not set"):
+        clients.kafka  # noqa: B018 (made when it is first needed)
