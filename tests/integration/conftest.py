@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from pg2es.cli.main import main
 from tests.integration.sink_harness import SinkHarness
 from tests.support import Database, ProjectFolder
+
+Run = Callable[..., tuple[int, str, str]]
+"""Runs the command `pg2es` with arguments; gives exit status, output and errors."""
 
 
 @pytest.fixture
@@ -30,3 +34,16 @@ def make_sink(
 def sink(make_sink: Callable[..., SinkHarness]) -> SinkHarness:
     """A sink for orders with items and customers, not yet deployed."""
     return make_sink()
+
+
+@pytest.fixture
+def run(project_folder: ProjectFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command in the test's folder; gives exit status, output and errors."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["--config", str(project_folder.folder), *arguments])
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run

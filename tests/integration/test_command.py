@@ -1,26 +1,9 @@
 """The command against real servers: exit status, and one sentence for each thing that goes wrong."""
 
-from collections.abc import Callable
-
 import pytest
 
-from pg2es.cli.main import main
+from tests.integration.conftest import Run
 from tests.support import Database, ProjectFolder
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(project_folder: ProjectFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command in the test's folder; gives exit status, output and errors."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["--config", str(project_folder.folder), *arguments])
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

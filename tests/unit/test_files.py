@@ -114,6 +114,17 @@ def test_a_secret_is_in_no_error(model: type[FileModel], values: dict[str, Any])
     assert "hunter2" not in str(raised.value)
 
 
+def test_all_that_is_wrong_in_a_file_is_said_at_once() -> None:
+    wrong = {"postgres": {"host": "h", "port": 1}, "slot": "A B", "nonsense": 1, "debezium": {"snapshot.mode": "x"}}
+    with pytest.raises(ConfigError) as raised:
+        load_model(FILE, Source, wrong)
+    found = [raised.value, *raised.value.also]
+    assert sorted(error.key for error in found) == [
+        "debezium", "nonsense", "postgres.database", "postgres.password", "postgres.user", "slot",
+    ]  # fmt: skip
+    assert all(str(error).startswith(f"{FILE}: {error.key}: ") for error in found)
+
+
 @pytest.mark.parametrize(
     ("login", "sentence"),
     [

@@ -28,5 +28,6 @@ def load(given: Path | None) -> Project:
     """Return the project in the folder that `find_folder` finds, and say what is set aside."""
     project = load_project(find_folder(given))
     for one in project.aside:
-        err.print(Text(f"Set aside: {one.error}", style="yellow"))
+        for error in (one.error, *one.error.also):
+            err.print(Text(f"Set aside: {error}", style="yellow"))
     return project

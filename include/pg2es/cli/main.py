@@ -15,8 +15,9 @@ from rich.text import Text
 from pg2es import __version__
 from pg2es.cli.console import fail, out, set_up_logging
 from pg2es.cli.folder import load
+from pg2es.core.config import MOST_LANES, Verification
 from pg2es.core.drift import Deep
-from pg2es.core.errors import Pg2esError
+from pg2es.core.errors import ConfigError, Pg2esError
 from pg2es.core.stream import Steering
 
 app = typer.Typer(
@@ -79,6 +80,62 @@ def suggest(
 
     written = suggest(Clients(load(context.obj)), source, table, name=name, force=force)
     out.print(Text(f"Wrote {written.pipeline} and {written.mapping}; check with `pg2es validate --connect`."))
+
+
+Chunks = Annotated[int | None, typer.Option(min=1, max=1000, help="Into how many parts the table is divided.")]
+Parallelism = Annotated[
+    int | None, typer.Option(min=1, max=MOST_LANES, help="How many parts are copied at the same time.")
+]
+KeepOld = Annotated[
+    float | None, typer.Option("--keep-old-for", min=0, help="Hours for which the replaced index is kept and fed.")
+]
+
+
+@app.command()
+def backfill(context: typer.Context, pipeline: str, chunks: Chunks = None, parallelism: Parallelism = None) -> None:
+    """Read every row of a pipeline's table into its index, while the stream goes on."""
+    from pg2es.cli.jobs import Copying, backfill
+
+    backfill(load(context.obj), pipeline, Copying(chunks, parallelism))
+
+
+@app.command()
+def reindex(
+    context: typer.Context,
+    pipeline: str,
+    force: Annotated[bool, typer.Option("--force", help="Also when the plan says that none is needed.")] = False,
+    verify: Annotated[Verification | None, typer.Option(help="How the new index is compared.")] = None,
+    keep_old_for: KeepOld = None,
+    take_over_index: Annotated[
+        bool, typer.Option("--take-over-index", help="An index that has the alias' name is REMOVED by the swap.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the swap, whatever the file says.")] = False,
+    chunks: Chunks = None,
+    parallelism: Parallelism = None,
+) -> None:
+    """Fill a new index beside the live one, verify it, and let the alias point to it."""
+    from pg2es.cli.jobs import Copying, Reindexing, reindex
+
+    how = Reindexing(force, verify, keep_old_for, take_over_index, yes)
+    reindex(load(context.obj), pipeline, how, Copying(chunks, parallelism))
+
+
+@app.command()
+def rollback(context: typer.Context, pipeline: str, keep_old_for: KeepOld = None) -> None:
+    """Let the alias point to the index that the last reindex replaced, once that is found equal."""
+    from pg2es.cli.jobs import rollback
+
+    rollback(load(context.obj), pipeline, keep_old_for)
+
+
+@app.command()
+def recover(
+    context: typer.Context, source: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+) -> None:
+    """Let a source whose slot was lost stream again, and bring its indices what the stream has missed."""
+    from pg2es.cli.jobs import recover
+
+    recover(load(context.obj), source, yes=yes)
 
 
 @app.command()
@@ -291,5 +348,6 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except Pg2esError as error:
-        fail(str(error))
+        for each in (error, *(error.also if isinstance(error, ConfigError) else ())):
+            fail(str(each))
         sys.exit(FAILED)

@@ -96,13 +96,14 @@ class PermanentError(Pg2esError):
 class ConfigError(PermanentError):
     """A configuration file says something that cannot be.
 
-    `file` is the path, `key` the dotted path inside it ("" for the file as a whole).
+    `file` is the path, `key` the dotted path inside it ("" for the file as a whole). `also`: what else is wrong there.
     """
 
-    def __init__(self, file: Path | str, key: str, problem: str) -> None:
+    def __init__(self, file: Path | str, key: str, problem: str, also: "tuple[ConfigError, ...]" = ()) -> None:
         self.file = Path(file)
         self.key = key
         self.problem = problem
+        self.also = also
         where = f"{self.file}: {key}" if key else str(self.file)
         # Half a pair of surrogates, which a file may hold, could not be printed.
         super().__init__(f"{where}: {problem}".encode(errors="backslashreplace").decode())

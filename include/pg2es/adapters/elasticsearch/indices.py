@@ -168,6 +168,13 @@ def count_documents(client: Elasticsearch, index: str) -> int:
         return int(client.count(index=index).body["count"])
 
 
+def count_written(client: Elasticsearch, index: str) -> int:
+    """Return how many documents were written to an index since its shards are where they are, each time counted."""
+    with translate_errors(f"reading the statistics of {index}"):
+        found = client.indices.stats(index=index, metric="indexing").body
+    return int(found["_all"]["primaries"]["indexing"]["index_total"])
+
+
 def count_by_index(client: Elasticsearch, names: list[str]) -> dict[str, int]:
     """Return the number of searchable documents of each index that is there, in one request."""
     if not names:

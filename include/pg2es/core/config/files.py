@@ -31,16 +31,19 @@ Secret = Annotated[str, AfterValidator(_check_secret), Field(json_schema_extra={
 
 
 def load_model(path: Path, model: type[M], content: Mapping[str, Any] | None = None) -> M:
-    """Return the model of a YAML file (`content` when it is already read); ConfigError names the first bad key."""
+    """Return the model of a YAML file (`content` when it is already read); ConfigError names the bad keys."""
     content = read_yaml(path) if content is None else content
     try:
         return model.model_validate(content)
     except RecursionError as error:
         raise ConfigError(path, "", "is nested too deeply") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(path, key, _explain(first, model, _value_at(content, first["loc"]))) from None
+        problems = {
+            ".".join(str(part) for part in found["loc"]): _explain(found, model, _value_at(content, found["loc"]))
+            for found in reversed(error.errors())  # of one key the first says it
+        }
+        (key, problem), *others = reversed(problems.items())
+        raise ConfigError(path, key, problem, tuple(ConfigError(path, *other) for other in others)) from None
 
 
 def resolve_fields(model: FileModel, path: Path, prefix: str = "") -> dict[str, Any]:

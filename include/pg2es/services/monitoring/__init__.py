@@ -6,8 +6,10 @@ takes to be searchable; `sizes` and `history` keep the figures of each look in a
 
 from pg2es.services.monitoring.history import read_all_samples, read_newest_look, read_samples, write_sample
 from pg2es.services.monitoring.monitor import look
+from pg2es.services.monitoring.sizes import estimate_rows
 
 __all__ = [
+    "estimate_rows",
     "look",
     "read_all_samples",
     "read_newest_look",

@@ -27,14 +27,17 @@ def read_sizes(clients: Clients, live: Mapping[str, str]) -> dict[str, Size]:
         documents = indices.count_by_index(clients.elasticsearch, sorted(live.values()))
     except Pg2esError as error:
         log.warning("Documents were not counted: %s", error)
-    rows = {name: count for source in clients.project.sources.values() for name, count in _rows(clients, source)}
+    rows: dict[str, int | None] = {}
+    for source in clients.project.sources.values():
+        rows |= estimate_rows(clients, source)
     return {
         name: Size(documents=documents.get(live[name]) if name in live else None, rows=rows.get(name))
         for name in clients.project.pipelines
     }
 
 
-def _rows(clients: Clients, source: Source) -> list[tuple[str, int | None]]:
+def estimate_rows(clients: Clients, source: Source) -> dict[str, int | None]:
+    """Return how many rows the table of each pipeline of a source has, as ANALYZE left it; None: nobody knows yet."""
     pipelines = clients.project.pipelines_of(source)
     tables = sorted({quote_table(pipeline.table) for pipeline in pipelines})
     try:
@@ -43,5 +46,5 @@ def _rows(clients: Clients, source: Source) -> list[tuple[str, int | None]]:
             found: dict[str, int | None] = dict(session.execute(sql.ESTIMATED_ROWS, [tables]).fetchall())
     except (Pg2esError, psycopg.Error) as error:
         log.warning("Rows of source %s were not estimated: %s", source.name, error)
-        return []
-    return [(pipeline.name, found.get(quote_table(pipeline.table))) for pipeline in pipelines]
+        return {}
+    return {pipeline.name: found.get(quote_table(pipeline.table)) for pipeline in pipelines}
