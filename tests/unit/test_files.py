@@ -115,7 +115,7 @@ def test_a_secret_is_in_no_error(model: type[FileModel], values: dict[str, Any])
 
 
 def test_all_that_is_wrong_in_a_file_is_said_at_once() -> None:
-    wrong = {"postgres": {"host": "h", "port": 1}, "slot": "A B", "nonsense": 1, "debezium": {"snapshot.mode": "x"}}
+    wrong = {"name": "shop", "postgres": {"host": "h"}, "slot": "A B", "nonsense": 1, "debezium": {"acks": "1"}}
     with pytest.raises(ConfigError) as raised:
         load_model(FILE, Source, wrong)
     found = [raised.value, *raised.value.also]
