@@ -69,7 +69,9 @@ def measure_captured(ground: Ground, traffic: Traffic, stop: Event) -> list[floa
         while writer.is_alive() or records < len(committed) * PER_COMMIT:
             messages = consumer.consume(num_messages=1_000, timeout=POLL_S)
             now = time.monotonic()
-            for _ in messages:
+            for message in messages:
+                if message.error():  # the end of the partition, for now
+                    continue
                 records += 1
                 if records % PER_COMMIT == 0:
                     number = traffic.first_number + records // PER_COMMIT - 1

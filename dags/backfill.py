@@ -15,7 +15,7 @@ from pg2es_airflow.project import project
 from pg2es_airflow.retries import DEFAULT_ARGS
 
 
-def make_dag(pipeline: Pipeline) -> DAG:
+def make_dag(pipeline: Pipeline, pool: str) -> DAG:
     """Return the backfill DAG of a pipeline."""
     with DAG(
         dag_id=f"backfill_{pipeline.name}",
@@ -26,12 +26,12 @@ def make_dag(pipeline: Pipeline) -> DAG:
         max_active_runs=1,
         default_args=DEFAULT_ARGS,
         tags=["pg2es", "backfill", pipeline.source],
-        params=chunk_params(pipeline),
+        params=chunk_params(pipeline, pool),
     ) as dag:
         prepared = PythonOperator(
             task_id="prepare", python_callable=backfill.prepare, op_kwargs={"pipeline": pipeline.name}
         )
-        planned, copied = copy_in_chunks(pipeline, prepared.output)
+        planned, copied = copy_in_chunks(pipeline, prepared.output, pool)
         finished = PythonOperator(
             task_id="finish",
             python_callable=backfill.finish,
@@ -52,5 +52,6 @@ def make_dag(pipeline: Pipeline) -> DAG:
     return dag
 
 
-for _pipeline in project().pipelines.values():
-    globals()[f"backfill_{_pipeline.name}"] = make_dag(_pipeline)
+_project = project()
+for _pipeline in _project.pipelines.values():
+    globals()[f"backfill_{_pipeline.name}"] = make_dag(_pipeline, _project.platform.airflow.pool)

@@ -19,7 +19,7 @@ from pg2es_airflow.project import project
 from pg2es_airflow.retries import DEFAULT_ARGS
 
 
-def make_dag(pipeline: Pipeline) -> DAG:
+def make_dag(pipeline: Pipeline, pool: str) -> DAG:
     """Return the reindex DAG of a pipeline."""
     name = {"pipeline": pipeline.name}
     with DAG(
@@ -59,14 +59,14 @@ def make_dag(pipeline: Pipeline) -> DAG:
                 title="Take over index",
                 description=f"If {pipeline.alias} is an index today: REMOVE it in the moment of the swap.",
             ),
-            **chunk_params(pipeline),
+            **chunk_params(pipeline, pool),
         },
     ) as dag:
         planned_change = ShortCircuitOperator(task_id="plan", python_callable=reindex.plan, op_kwargs=name)
         created = PythonOperator(task_id="create_generation", python_callable=reindex.create_generation, op_kwargs=name)
         index = {**name, "index": created.output}
         prepared = PythonOperator(task_id="start_stream", python_callable=reindex.start_stream, op_kwargs=index)
-        planned, copied = copy_in_chunks(pipeline, prepared.output)
+        planned, copied = copy_in_chunks(pipeline, prepared.output, pool)
         built = PythonOperator(
             task_id="finish_build",
             python_callable=reindex.finish_build,
@@ -100,5 +100,6 @@ def make_dag(pipeline: Pipeline) -> DAG:
     return dag
 
 
-for _pipeline in project().pipelines.values():
-    globals()[f"reindex_{_pipeline.name}"] = make_dag(_pipeline)
+_project = project()
+for _pipeline in _project.pipelines.values():
+    globals()[f"reindex_{_pipeline.name}"] = make_dag(_pipeline, _project.platform.airflow.pool)

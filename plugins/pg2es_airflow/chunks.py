@@ -10,15 +10,15 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pg2es.core.config import MOST_LANES, Pipeline
 from pg2es_airflow.notes import write_run_note
-from pg2es_airflow.project import of_pipeline, project
+from pg2es_airflow.project import of_pipeline
 
 log = logging.getLogger(__name__)
 
 STARTED_OVER = "started_over"
 
 
-def chunk_params(pipeline: Pipeline) -> dict[str, Param]:
-    """Return the Params that say how a table is divided."""
+def chunk_params(pipeline: Pipeline, pool: str) -> dict[str, Param]:
+    """Return the Params that say how a table is divided; `pool`: which its chunks take slots of."""
     return {
         "chunks": Param(
             pipeline.backfill.chunks,
@@ -34,7 +34,7 @@ def chunk_params(pipeline: Pipeline) -> dict[str, Param]:
             minimum=1,
             maximum=MOST_LANES,
             title="Parallelism",
-            description=f"How many chunks are copied at the same time (the pool {_pool()} bounds it too).",
+            description=f"How many chunks are copied at the same time (the pool {pool} bounds it too).",
         ),
         STARTED_OVER: Param(
             default=False,
@@ -45,7 +45,7 @@ def chunk_params(pipeline: Pipeline) -> dict[str, Param]:
     }
 
 
-def copy_in_chunks(pipeline: Pipeline, prepared: XComArg) -> tuple[PythonOperator, XComArg]:
+def copy_in_chunks(pipeline: Pipeline, prepared: XComArg, pool: str) -> tuple[PythonOperator, XComArg]:
     """Declare the tasks `plan_chunks` and `copy_chunk`; return the first and the results of the second."""
     planned = PythonOperator(
         task_id="plan_chunks",
@@ -55,15 +55,11 @@ def copy_in_chunks(pipeline: Pipeline, prepared: XComArg) -> tuple[PythonOperato
     copied = PythonOperator.partial(
         task_id="copy_chunk",
         python_callable=copy_chunk,
-        pool=_pool(),
+        pool=pool,
         max_active_tis_per_dagrun=MOST_LANES,
         map_index_template="{{ task.op_kwargs['chunk']['index'] }}",
     ).expand(op_kwargs=planned.output)
     return planned, copied.output
-
-
-def _pool() -> str:
-    return project().platform.airflow.pool
 
 
 def plan_chunks(pipeline: str, prepared: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,11 +18,15 @@ PARSE = f"""
 import json, sys, time
 from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
+from pg2es_airflow import project
+load, loads = project.load_project, []
+project.load_project = lambda folder: loads.append(folder) or load(folder)
 started = time.process_time()
 bag = DagBag({str(CHECKOUT / "dags")!r}, collect_dags=False)
 bag.collect_dags()
 print(json.dumps({{
     "seconds": time.process_time() - started,
+    "loads": len(loads),
     "errors": bag.import_errors,
     "heavy": [name for name in {HEAVY!r} if name in set(sys.modules) - before],
     "dags": {{
@@ -55,6 +59,11 @@ def test_files_are_read_without_errors_and_fast(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
     assert parsed["heavy"] == []
     assert parsed["seconds"] < 2
+
+
+def test_each_file_loads_the_project_once(parsed: dict[str, Any]) -> None:
+    """Once more for each pipeline, it would take minutes where there are hundreds, and each task reads its DAG file."""
+    assert parsed["loads"] == len(list((CHECKOUT / "dags").glob("*.py")))
 
 
 def test_every_pipeline_and_every_source_has_its_dags(parsed: dict[str, Any]) -> None:
