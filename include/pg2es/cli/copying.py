@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -46,7 +46,7 @@ def copy(clients: Clients, pipeline: Pipeline, index: str, chunks: int | None, p
     with ThreadPoolExecutor(lanes) as pool, _bar(clients, pipeline, index) as bar:
         running: list[Future[list[backfill.ChunkResult]]] = [pool.submit(copy_lane, lane) for lane in range(lanes)]
         try:
-            while wait(running, timeout=LOOK_S, return_when=FIRST_EXCEPTION).not_done:
+            while wait(running, timeout=LOOK_S).not_done:
                 if any(future.done() and future.exception() for future in running):
                     failed.set()
                 bar.look()
