@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from elasticsearch import Elasticsearch
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from pg2es.adapters.connect import ConnectCluster
 from pg2es.core.config import Pipeline, Source, load_project
+from pg2es.core.monitoring import ConnectorStatus
 from pg2es.services.clients import Clients
 from pg2es.services.stream import find_connectors
 from pg2es.services.waiting import wait_for
@@ -185,6 +187,11 @@ def open_elasticsearch() -> Elasticsearch:
         os.environ["PG2ES_ELASTICSEARCH_URLS"].split(","),
         basic_auth=(os.environ["PG2ES_ELASTICSEARCH_USER"], os.environ["PG2ES_ELASTICSEARCH_PASSWORD"]),
     )
+
+
+def ask_each_worker(connect: ConnectCluster, connector: str) -> list[ConnectorStatus | None]:
+    """Return what each worker of Kafka Connect says of a connector: one may hear of a change later than another."""
+    return [replace(connect, urls=(url,)).status(connector) for url in connect.urls]
 
 
 def remove_stream(clients: Clients, source: Source) -> None:

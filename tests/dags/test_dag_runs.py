@@ -17,7 +17,7 @@ from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from tests import oracle
-from tests.support import CHECKOUT, Database, ProjectFolder
+from tests.support import CHECKOUT, Database, ProjectFolder, ask_each_worker
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -94,7 +94,7 @@ def test_connectors_are_mended_steered_and_given_up(
 
     def wait_for_state(name: str, condition: Callable[[ConnectorStatus], bool]) -> None:
         wait_for(
-            lambda: (status := clients.connect.status(name)) is not None and condition(status),
+            lambda: all(status and condition(status) for status in ask_each_worker(clients.connect, name)),
             timeout_s=60,
             on_timeout=lambda: AssertionError(f"{name}: {clients.connect.status(name)}"),
         )

@@ -1,7 +1,6 @@
 """A table `parts` that is streamed into an index, what the monitor sees of it, and ways to harm its slot."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,7 +13,7 @@ from pg2es.services.monitoring import look
 from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import check_equal, run_backfill
-from tests.support import Database, ProjectFolder, connect
+from tests.support import Database, ProjectFolder, ask_each_worker, connect
 
 ROWS = 100
 
@@ -80,10 +79,8 @@ class Streamed:
         self.wait_until(lambda: (found := self.status(name)) is not None and found.failed)
 
     def wait_until_stopped(self, name: str) -> None:
-        """Wait until each worker knows that a connector has no tasks; one may hear of it later than another."""
-        connect = self.clients.connect
-        for worker in (replace(connect, urls=(url,)) for url in connect.urls):
-            self.wait_until(lambda: (found := worker.status(name)) is not None and not found.tasks)  # noqa: B023
+        """Wait until a connector has no tasks."""
+        self.wait_until(lambda: all(s and not s.tasks for s in ask_each_worker(self.clients.connect, name)))
 
     def slots(self) -> list[tuple[str, bool]]:
         """Return name and `failover` of the slots of the database."""

@@ -30,7 +30,7 @@ from pg2es.services.stream.connector import create_stopped, is_stopped
 from pg2es.services.stream.replication import ensure_publication
 from tests.integration.batch import run_backfill
 from tests.integration.streamed import Streamed
-from tests.support import Database, ProjectFolder
+from tests.support import Database, ProjectFolder, ask_each_worker
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed, capsys: py
         main(["--config", str(streamed.folder.folder), "connectors", "pause", source.name, "--pipeline", "parts"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.replace("\n", " ").strip() == f"pause: {streamed.sink}"
-    streamed.wait_until(lambda: (found := streamed.status(streamed.sink)) is not None and found.state == "PAUSED")
+    streamed.wait_until(lambda: all(s and s.state == "PAUSED" for s in ask_each_worker(clients.connect, streamed.sink)))
     assert steer(clients, source, None, Steering.STOP) == [source.connector, streamed.sink]
     streamed.wait_until_stopped(source.connector)
     streamed.wait_until_stopped(streamed.sink)

@@ -19,7 +19,7 @@ from pg2es.services.reports import write_report
 from pg2es.services.stream import deploy
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import run_backfill
-from tests.support import Database, ProjectFolder, connect
+from tests.support import Database, ProjectFolder, ask_each_worker, connect
 
 
 class Watched:
@@ -61,8 +61,8 @@ class Watched:
 
     def wait_for_state(self, connector: str, state: str) -> None:
         def reached() -> bool:
-            status = self.clients.connect.status(connector)
-            return status is not None and {status.state, *status.tasks} == {state}
+            found = ask_each_worker(self.clients.connect, connector)
+            return all(status and {status.state, *status.tasks} == {state} for status in found)
 
         self.wait_until(reached)
 
