@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from pg2es.cli import console
 from pg2es.cli.main import main
 from tests.integration.sink_harness import SinkHarness
 from tests.support import Database, ProjectFolder
@@ -39,7 +40,7 @@ def sink(make_sink: Callable[..., SinkHarness]) -> SinkHarness:
 @pytest.fixture
 def run(project_folder: ProjectFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command in the test's folder; gives exit status, output and errors."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console.out, "width", 200)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from pg2es.cli import console
 from pg2es.cli.main import main
 from pg2es.core.generations import sink_connector
 from pg2es.core.monitoring import Breach, Kind, PipelineStatus, SourceStatus, Status, judge
@@ -234,7 +235,7 @@ def test_a_worker_that_is_down(watched: Watched, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_commands(watched: Watched, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console.out, "width", 300)
 
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
