@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.cpu import read_cpu_seconds
-from bench.ground import MAPPING, PIPELINE, Ground, prepare_ground
+from bench.ground import PIPELINE, Ground, add_pipelines, prepare_ground
 from bench.polling import poll
 from bench.results import Result
 from demo.airflow import Airflow, Run
@@ -20,7 +20,7 @@ SETTLE_S = 60
 IDLE_S = 180
 """Three runs of the monitor, one or two of the DAG that mends connectors."""
 PATIENCE_S = 300
-_NEVER_RECONCILED = "source: bench\ntable: public.flat\nreconcile: {every_h: null}\n"
+_NEVER_RECONCILED = "reconcile: {every_h: null}\n"
 
 
 def measure_airflow() -> dict[str, Result]:
@@ -58,23 +58,21 @@ def _copies(airflow: Airflow, run: Run) -> bool:
 def _airflow_of(ground: Ground, pipelines: int) -> Iterator[Airflow]:
     """Give an Airflow that reads the ground's files and those of further pipelines over the same table."""
     folder = Path(ground.clients.project.folder)
-    for number in range(1, pipelines):
-        (folder / "pipelines" / f"flat-{number}.yaml").write_text(_NEVER_RECONCILED)
-        (folder / "mappings" / f"flat-{number}.json").write_text(MAPPING)
+    add_pipelines(folder, pipelines - 1, _NEVER_RECONCILED)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # the servers may run as another user
     stack = Stack()
-    _restart(stack, {"PG2ES_CONFIG": str(folder)})
     environment = stack.config.environment()
+    _kill(stack)
+    os.environ["PG2ES_CONFIG"] = str(folder)
     try:
+        stack.up(SERVERS)
         yield Airflow(*(environment[f"PG2ES_AIRFLOW_{name}"] for name in ("URL", "USER", "PASSWORD")))
     finally:
-        for server in SERVERS:
-            stack.kill(server)
+        del os.environ["PG2ES_CONFIG"]
+        _kill(stack)
 
 
-def _restart(stack: Stack, variables: dict[str, str]) -> None:
+def _kill(stack: Stack) -> None:
     for server in SERVERS:
         stack.kill(server)
-    os.environ.update(variables)
-    stack.up(SERVERS)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.ground import MAPPING, write_project
+from bench.ground import add_pipelines, write_project
 from bench.results import Result
 from stack.config import CHECKOUT
 
@@ -40,9 +40,7 @@ def measure_dags() -> dict[str, Result]:
     """Return the seconds in which the files of an installation with 100 pipelines are read, one after the other."""
     with tempfile.TemporaryDirectory(prefix="pg2es-bench-") as folder:
         write_project(Path(folder))
-        for number in range(1, PIPELINES):
-            (Path(folder) / "pipelines" / f"flat-{number}.yaml").write_text("source: bench\ntable: public.flat\n")
-            (Path(folder) / "mappings" / f"flat-{number}.json").write_text(MAPPING)
+        add_pipelines(Path(folder), PIPELINES - 1)
         seconds = statistics.median(_time_parsing(folder) for _ in range(ROUNDS))
     return {f"dag_parse_s_{PIPELINES}_pipelines": Result(round(seconds, 2), "s", 3, "lower")}
 

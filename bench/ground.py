@@ -149,6 +149,13 @@ def write_project(folder: Path, joined: Joined | None = None) -> None:
     (folder / "mappings" / f"{PIPELINE}.json").write_text(MAPPING)
 
 
+def add_pipelines(folder: Path, count: int, keys: str = "") -> None:
+    """Write so many further pipelines over the same table, with further keys in their files."""
+    for number in range(count):
+        (folder / "pipelines" / f"flat-{number}.yaml").write_text(_PIPELINE + keys)
+        (folder / "mappings" / f"flat-{number}.json").write_text(MAPPING)
+
+
 @contextmanager
 def superuser(database: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """Give a session of the embedded PostgreSQL's superuser."""

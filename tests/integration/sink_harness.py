@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pg2es.adapters import kafka
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import indices
-from pg2es.core.config import Pipeline, resolve_fields
+from pg2es.core.config import Pipeline
 from pg2es.core.generations import sink_connector
 from pg2es.core.monitoring import ConnectorStatus
 from pg2es.core.stream import connectors as render
@@ -135,14 +135,14 @@ class SinkHarness:
         source = self.folder.source_model()
         platform = self.clients.project.platform
         access = self.clients.postgres(source)
-        found = resolve_fields(platform.elasticsearch, self.clients.project.platform_file, "elasticsearch.")
+        elasticsearch = self.clients.elasticsearch_access("sink_")
         target = render.SinkTarget(
             postgres_url=access.jdbc_url,
             postgres_user=access.user,
             postgres_password=source.postgres.password,
-            elasticsearch_urls=found["urls"],
-            elasticsearch_login=render.elasticsearch_login(platform.elasticsearch, found["sink_user"]),
-            ca_certificate=found["ca_certificate"],
+            elasticsearch_urls=elasticsearch.urls,
+            elasticsearch_login=render.elasticsearch_login(platform.elasticsearch, elasticsearch.user),
+            ca_certificate=elasticsearch.ca_certificate,
             kafka_bootstrap=self.clients.kafka_access.bootstrap,
         )
         with self.clients.session(source) as session:

@@ -8,7 +8,7 @@ import logging
 from pg2es.adapters import kafka
 from pg2es.adapters.elasticsearch import indices
 from pg2es.adapters.postgres import Session
-from pg2es.core.config import Pipeline, Source, resolve_fields
+from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import GenerationError
 from pg2es.core.generations import sink_connector
 from pg2es.core.stream import Config, SinkTarget, elasticsearch_login, sink_config, topics_of
@@ -105,14 +105,14 @@ def _read_wanted(
     tables = read_tables(session, generation.made_from(pipeline))
     platform = clients.project.platform
     access = clients.postgres_of_connectors(source)
-    elasticsearch = resolve_fields(platform.elasticsearch, clients.project.platform_file, "elasticsearch.")
+    elasticsearch = clients.elasticsearch_access("sink_")
     target = SinkTarget(
         postgres_url=access.jdbc_url,
         postgres_user=access.user,
         postgres_password=source.postgres.password,
-        elasticsearch_urls=elasticsearch["urls"],
-        elasticsearch_login=elasticsearch_login(platform.elasticsearch, elasticsearch["sink_user"]),
-        ca_certificate=elasticsearch["ca_certificate"],
+        elasticsearch_urls=elasticsearch.urls,
+        elasticsearch_login=elasticsearch_login(platform.elasticsearch, elasticsearch.user),
+        ca_certificate=elasticsearch.ca_certificate,
         kafka_bootstrap=clients.kafka_access.bootstrap,
     )
     return sink_config(
