@@ -5,14 +5,10 @@ It needs redis-server (Debian) and makes an environment of its own for PGSync (P
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +17,8 @@ from bench.ground import DATABASE, MAPPING, Ground, prepare_ground, superuser
 from bench.polling import poll
 from bench.results import Result
 from bench.stream import backfill_all, time_stream
-from stack.config import HOST, load_config
+from stack.config import load_config
+from stack.redis import run_redis
 
 PGSYNC = "pgsync==7.3.0"
 ROWS = 100_000
@@ -58,7 +55,7 @@ def measure_peer() -> dict[str, Result]:
     """Return our rates of a backfill and of one large UPDATE ÷ those of PGSync, which take turns on the machine."""
     folder = load_config().data / "peer"
     python = _install(folder)
-    with prepare_ground(ROWS) as ground, _redis(folder) as redis_port:
+    with prepare_ground(ROWS) as ground, run_redis(folder) as redis_port:
         ours_filled = ROWS / fill_new_generation(ground)
         backfill_all(ground)
         ours_streamed = max(ROWS / time_stream(ground, number) for number in (1, 2, 3))
@@ -168,20 +165,3 @@ def _install(folder: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", PGSYNC], check=True)
     return python
-
-
-@contextmanager
-def _redis(folder: Path) -> Iterator[int]:
-    """Give the port of a Redis that keeps nothing on disk."""
-    program = shutil.which("redis-server")
-    if program is None:
-        sys.exit("bench: there is no redis-server, which PGSync needs: apt-get install redis-server")
-    with socket.create_server((HOST, 0)) as free:
-        port = free.getsockname()[1]
-    command = [program, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait()

@@ -1,54 +1,5 @@
-"""Connectors: keeps the Debezium source and the sinks of each source as the files say, and steers them.
+"""Connectors: keeps the Debezium source and the sinks of each source as the files say, and steers them."""
 
-Every two minutes (platform.yaml: `connect.mend_every_min`) it mends: makes what is missing, changes what differs,
-restarts what has failed, with growing pauses. What somebody paused or stopped stays so. On demand it does what the
-Param `action` says, for one source, one pipeline, or all.
-"""
+from pg2es_airflow import make_dags
 
-from datetime import timedelta
-
-from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, Param, chain
-
-from pg2es_airflow import connectors
-from pg2es_airflow.project import project
-from pg2es_airflow.retries import DEFAULT_ARGS
-
-_project = project()
-_every_min = _project.platform.connect.mend_every_min
-
-
-def _optional(names: list[str], title: str, description: str) -> Param:
-    """Return a Param that names one of these, or none."""
-    return Param(None, type=["null", "string"], enum=[None, *names], title=title, description=description)
-
-
-with DAG(
-    dag_id="connectors",
-    description="Keep the connectors as the files say; deploy, pause, restart, remove them.",
-    doc_md=__doc__,
-    schedule=timedelta(minutes=_every_min) if _every_min else None,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=["pg2es", "connectors"],
-    params={
-        "action": Param(
-            connectors.Action.MEND.value,
-            type="string",
-            enum=[action.value for action in connectors.Action],
-            title="Action",
-            description="`mend`: as the schedule does. `deploy`: the same, and start what does not run. `pause`, "
-            "`stop`, `resume`, `restart`. `reset`: new slot and positions; backfills have to follow. `remove`: "
-            "connectors, slot and publication; indices stay. `remove_orphans`: what killed runs, removed files left.",
-        ),
-        "source": _optional(sorted(_project.sources), "Source", "A source file; none: all."),
-        "pipeline": _optional(sorted(_project.pipelines), "Pipeline", "A pipeline, for its sinks alone."),
-    },
-) as dag:
-    chosen = PythonOperator(task_id="choose", python_callable=connectors.choose)
-    acted = PythonOperator.partial(
-        task_id="act", python_callable=connectors.act, map_index_template="{{ task.op_kwargs['source'] }}"
-    ).expand(op_kwargs=chosen.output)
-    noted = PythonOperator(task_id="note", python_callable=connectors.note, op_kwargs={"done": acted.output})
-    chain(acted, noted)
+make_dags(globals(), jobs=["connectors"])

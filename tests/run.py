@@ -32,7 +32,7 @@ COPIED = ("platform.yaml", "sources", "pipelines", "documents", "mappings")
 PYTHON = sys.executable
 STACK = [PYTHON, "-m", "stack"]
 AIRFLOW_TESTS = ["tests/e2e"]
-BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults"]
+BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults", "tests/package"]
 
 _out = Console(highlight=False, soft_wrap=True)
 _printing = threading.Lock()

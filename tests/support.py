@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -192,6 +192,15 @@ def open_elasticsearch() -> Elasticsearch:
 def ask_each_worker(connect: ConnectCluster, connector: str) -> list[ConnectorStatus | None]:
     """Return what each worker of Kafka Connect says of a connector: one may hear of a change later than another."""
     return [replace(connect, urls=(url,)).status(connector) for url in connect.urls]
+
+
+def wait_for_state(connect: ConnectCluster, connector: str, condition: Callable[[ConnectorStatus], bool]) -> None:
+    """Return when a condition holds for what each worker says of a connector."""
+    wait_for(
+        lambda: all(status and condition(status) for status in ask_each_worker(connect, connector)),
+        timeout_s=60,
+        on_timeout=lambda: AssertionError(f"{connector}: {connect.status(connector)}"),
+    )
 
 
 def remove_stream(clients: Clients, source: Source) -> None:

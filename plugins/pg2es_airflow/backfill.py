@@ -5,16 +5,20 @@ from dataclasses import asdict
 from typing import Any
 
 from pg2es_airflow.notes import write_run_note
+from pg2es_airflow.patience import PATIENCE_S
 from pg2es_airflow.project import of_pipeline
 
 log = logging.getLogger(__name__)
 
 
 def prepare(pipeline: str) -> dict[str, Any]:
-    """Make sure of generation, alias and stream; wait for the start fence. Return which generation is filled."""
+    """Make sure of generation, alias and stream; wait for the start fence. Return which generation is filled.
+
+    Raises FenceNotPassed when transactions hold it up, whereupon it may be called again.
+    """
     from pg2es.services import backfill
 
-    prepared = backfill.prepare(*of_pipeline(pipeline))
+    prepared = backfill.prepare(*of_pipeline(pipeline), PATIENCE_S)
     log.info("Filling %s", prepared.index)
     return asdict(prepared)
 

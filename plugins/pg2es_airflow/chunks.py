@@ -1,6 +1,7 @@
 """The chunks that backfill and reindex have in common: Params, tasks, and starting over when the plan is outdated."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.standard.operators.python import PythonOperator
@@ -45,12 +46,18 @@ def chunk_params(pipeline: Pipeline, pool: str) -> dict[str, Param]:
     }
 
 
-def copy_in_chunks(pipeline: Pipeline, prepared: XComArg, pool: str) -> tuple[PythonOperator, XComArg]:
-    """Declare the tasks `plan_chunks` and `copy_chunk`; return the first and the results of the second."""
+def copy_in_chunks(
+    pipeline: Pipeline, prepared: XComArg, pool: str, params: Mapping[str, Param] | None = None
+) -> tuple[PythonOperator, XComArg]:
+    """Declare the tasks `plan_chunks` and `copy_chunk`; return the first and the results of the second.
+
+    `params`: how the table is divided, where the DAG has no Params for that.
+    """
     planned = PythonOperator(
         task_id="plan_chunks",
         python_callable=plan_chunks,
         op_kwargs={"pipeline": pipeline.name, "prepared": prepared},
+        params=params,
     )
     copied = PythonOperator.partial(
         task_id="copy_chunk",

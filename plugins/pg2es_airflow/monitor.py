@@ -2,18 +2,23 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import get_current_context
+
+from pg2es_airflow.assets import SOMETIMES, breached
 from pg2es_airflow.memory import keep, recall
 from pg2es_airflow.project import clients, project
 
 if TYPE_CHECKING:
+    from pg2es.core.config import Project
     from pg2es.core.monitoring import Breach
     from pg2es_airflow.notifications import Tone
 
 log = logging.getLogger(__name__)
 
 COUNTERS = "monitor_counters"
+OPEN = "monitor_open"
 REPORTED = "monitor_told"
 
 
@@ -37,6 +42,7 @@ def look() -> list[dict[str, str]]:
     breaches = judge(servers.project, seen)
     emit(measure(servers.project, seen, breaches))
     write_sample(servers, seen, breaches)
+    _tell_asset(servers.project, breaches)
     return [found.to_json() for found in breaches]
 
 
@@ -73,6 +79,19 @@ def notify(breaches: list[dict[str, str]], connections: Sequence[str]) -> None:
         keep(REPORTED, reported)
     if problems:
         raise NotificationFailed(" ".join(problems))
+
+
+def _tell_asset(read: "Project", breaches: "Sequence[Breach]") -> None:
+    """Let the asset change when something begins to be wrong that was not so at the last look."""
+    from pg2es.core.monitoring import Breach, find_news
+
+    open_before = recall(OPEN, [])
+    news = find_news(read, map(Breach.from_json, open_before), breaches)
+    if news.begun:
+        begun: list[Any] = [found.to_json() for found in news.begun]
+        get_current_context()["outlet_events"][SOMETIMES].add(breached(), extra={"breaches": begun})
+    if (now_open := [found.to_json() for found in news.open]) != open_before:
+        keep(OPEN, now_open)
 
 
 def _notify(connection: str, what: str, breaches: "Sequence[Breach]", tone: "Tone") -> None:

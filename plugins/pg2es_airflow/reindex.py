@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 
 from pg2es_airflow.notes import write_run_note
+from pg2es_airflow.patience import PATIENCE_S
 from pg2es_airflow.project import of_pipeline
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,13 @@ def create_generation(pipeline: str) -> str:
 
 
 def start_stream(pipeline: str, index: str) -> dict[str, Any]:
-    """Start the new generation's own sink and wait for the start fence. Return what the chunks fill."""
+    """Start the new generation's own sink and wait for the start fence. Return what the chunks fill.
+
+    Raises FenceNotPassed when transactions hold it up, whereupon it may be called again.
+    """
     from pg2es.services import reindex
 
-    return asdict(reindex.start_stream(*of_pipeline(pipeline), index))
+    return asdict(reindex.start_stream(*of_pipeline(pipeline), index, PATIENCE_S))
 
 
 def finish_build(

@@ -6,6 +6,7 @@ Not `airflow standalone`: when that is killed, its children live on.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,7 @@ class AirflowProcess(Service):
             "AIRFLOW__API__SECRET_KEY": credentials["AIRFLOW_SECRET_KEY"],
             "AIRFLOW__API_AUTH__JWT_SECRET": credentials["AIRFLOW_JWT_SECRET"],
             **self.config.service_environment(),
+            "PG2ES_CONFIG": os.environ.get("PG2ES_CONFIG", str(CHECKOUT / "include")),
             # With it, tasks write the notes of their runs.
             "AIRFLOW_CONN_PG2ES_AIRFLOW": (
                 f"http://admin:{credentials['PG2ES_AIRFLOW_PASSWORD']}@{HOST}:{self.config.ports['airflow']}"

@@ -1,6 +1,5 @@
 """The DAGs, run in this process against the real servers and a project folder of the test's own."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,14 @@ import yaml
 from pg2es.adapters.elasticsearch import indices
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, PostgresUnavailable, TableRewritten
 from pg2es.core.generations import sink_connector
-from pg2es.core.monitoring import ConnectorStatus
 from pg2es.services import dead_letters as replay
 from pg2es.services import reports
 from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from tests import oracle
-from tests.support import CHECKOUT, Database, ProjectFolder, ask_each_worker
+from tests.dags.conftest import read_dags
+from tests.support import CHECKOUT, Database, ProjectFolder, wait_for_state
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -27,20 +26,10 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("air
 
 
 @pytest.fixture
-def dags(streamed_folder: ProjectFolder, database: Database, monkeypatch: pytest.MonkeyPatch) -> "dict[str, DAG]":
+def dags(notes: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> "dict[str, DAG]":
     """The DAGs of a project with one pipeline, `notes`."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    database.execute(
-        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
-        "INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, 3000) n",
-    )
-    mapping = {"mappings": {"dynamic": False, "properties": {"note": {"type": "keyword"}}}}
-    streamed_folder.add_pipeline("notes", "public.notes", mapping=mapping)
-    monkeypatch.setenv("PG2ES_CONFIG", str(streamed_folder.folder))
-    bag = DagBag(str(CHECKOUT / "dags"))
-    assert bag.import_errors == {}
-    return bag.dags
+    monkeypatch.setenv("PG2ES_CONFIG", str(notes.folder))
+    return read_dags(CHECKOUT / "dags")
 
 
 def test_backfill_and_connectors(dags: "dict[str, DAG]", streamed_folder: ProjectFolder, database: Database) -> None:
@@ -92,34 +81,27 @@ def test_connectors_are_mended_steered_and_given_up(
     clients, source = streamed_folder.clients(), streamed_folder.source_model()
     sink = sink_connector(str(indices.live_generation(clients.elasticsearch, clients.project.pipeline("notes").alias)))
 
-    def wait_for_state(name: str, condition: Callable[[ConnectorStatus], bool]) -> None:
-        wait_for(
-            lambda: all(status and condition(status) for status in ask_each_worker(clients.connect, name)),
-            timeout_s=60,
-            on_timeout=lambda: AssertionError(f"{name}: {clients.connect.status(name)}"),
-        )
-
     assert run(action="pause", pipeline="notes") == ("success", "success")
-    wait_for_state(sink, lambda status: status.state == "PAUSED")
+    wait_for_state(clients.connect, sink, lambda status: status.state == "PAUSED")
     assert run() == ("success", "success")
-    wait_for_state(sink, lambda status: status.state == "PAUSED")
+    wait_for_state(clients.connect, sink, lambda status: status.state == "PAUSED")
     assert run(action="stop", source=source.name) == ("success", "success")
-    wait_for_state(source.connector, lambda status: status.state == "STOPPED" and not status.tasks)
+    wait_for_state(clients.connect, source.connector, lambda status: status.state == "STOPPED" and not status.tasks)
     assert run(action="resume") == ("success", "success")
-    wait_for_state(source.connector, lambda status: status.running)
-    wait_for_state(sink, lambda status: status.running)
+    wait_for_state(clients.connect, source.connector, lambda status: status.running)
+    wait_for_state(clients.connect, sink, lambda status: status.running)
     for action in ("remove", "reset"):  # of nothing that anybody named
         refused = {"action": action, "source": None, "pipeline": None}
         assert dags["connectors"].test(run_conf=refused).state == "failed"
 
     database.execute("ALTER TABLE public.notes DROP COLUMN spare", "UPDATE public.notes SET note = 'new' WHERE id = 1")
-    wait_for_state(sink, lambda status: status.failed)
+    wait_for_state(clients.connect, sink, lambda status: status.failed)
     assert run() == ("success", "success")  # restarted
-    wait_for_state(sink, lambda status: status.failed)
+    wait_for_state(clients.connect, sink, lambda status: status.failed)
     assert run() == ("failed", "failed")  # given up
     database.execute("ALTER TABLE public.notes ADD COLUMN spare text")
     assert run(action="restart", source=source.name, pipeline="notes") == ("success", "success")
-    wait_for_state(sink, lambda status: status.running)
+    wait_for_state(clients.connect, sink, lambda status: status.running)
     assert run() == ("success", "success")
 
 

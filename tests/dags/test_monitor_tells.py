@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.dags.conftest import read_dags
 from tests.support import CHECKOUT, ProjectFolder
 from tests.webhook import Webhook, listening
 
@@ -52,13 +53,9 @@ def make_monitor(project_folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch)
     """Return a function that makes the Monitor that tells these connections."""
 
     def make(*connections: str) -> Monitor:
-        from airflow.dag_processing.dagbag import DagBag
-
         project_folder.change("platform.yaml", monitor={"notify": connections, "max_heap_percent": 100})
         monkeypatch.setenv("PG2ES_CONFIG", str(project_folder.folder))
-        bag = DagBag(str(CHECKOUT / "dags"))
-        assert bag.import_errors == {}
-        return Monitor(bag.dags["monitor"], monkeypatch)
+        return Monitor(read_dags(CHECKOUT / "dags")["monitor"], monkeypatch)
 
     return make
 

@@ -1,8 +1,8 @@
 """Reconciliation finds what was planted, judges it rightly, and repairs it."""
 
 import csv
+import io
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from pg2es.core.drift import Deep, Drift, Outcome, Reconciliation
 from pg2es.core.errors import DriftFound
 from pg2es.core.redaction import REDACTED
 from pg2es.core.reports import ReportKind
-from pg2es.services.drift import compare, compare_digests, reconcile, suspects, write_drift_file
+from pg2es.services.drift import compare, compare_digests, reconcile, suspects, write_drift
 from pg2es.services.drift.reconciliation import check
 from pg2es.services.reports import read_last_report
 from pg2es.services.stream import pass_barrier, write_marker
@@ -69,7 +69,7 @@ def test_a_clean_index_is_equal(compared: Compared) -> None:
     assert (report["outcome"], report["details"]["counts"]["documents"]) == ("equal", ROWS)
 
 
-def test_everything_planted_is_found_repaired_and_reported(compared: Compared, tmp_path: Path) -> None:
+def test_everything_planted_is_found_repaired_and_reported(compared: Compared) -> None:
     plant(compared)
     done = run(compared, deep=Deep.ALL)
     assert found_ids(done) == {
@@ -90,9 +90,9 @@ def test_everything_planted_is_found_repaired_and_reported(compared: Compared, t
     ]
     assert details["counts"]["extra"] == 3
 
-    write_drift_file(tmp_path / "run" / "drift.csv", done)
-    with (tmp_path / "run" / "drift.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    file = io.StringIO()
+    write_drift(file, done)
+    rows = list(csv.DictReader(file.getvalue().splitlines()))
     assert {"kind": "extra", "id": "007", "differs": "False"} in rows
     assert len(rows) == 7
 

@@ -1,5 +1,6 @@
 """The REST interface of Kafka Connect."""
 
+import ssl
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -32,6 +33,8 @@ class ConnectCluster:
     urls: tuple[str, ...]
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    ca_certificate: str | None = None
+    client_certificate: str | None = None
     timeout_s: float = TIMEOUT_S
 
     def list_connectors(self) -> list[str]:
@@ -146,7 +149,7 @@ class ConnectCluster:
         auth = (self.user, self.password or "") if self.user else None
         for url in self.urls:
             try:
-                client = _client(secure=url.startswith("https:"))
+                client = self._client(url)
                 response = client.request(
                     method, f"{url.rstrip('/')}{path}", json=json, auth=auth, timeout=self.timeout_s
                 )
@@ -167,6 +170,10 @@ class ConnectCluster:
             )
         raise ConnectUnavailable(f"No Kafka Connect worker could answer {method} {path}: {'; '.join(problems)}")
 
+    def _client(self, url: str) -> httpx.Client:
+        files = (self.ca_certificate, self.client_certificate)
+        return _client(*files, secure=url.startswith("https:"))
+
     def _read(self, response: httpx.Response, what: str, *, missing_ok: bool) -> Any:
         if response.status_code == 404 and missing_ok:
             return None
@@ -182,12 +189,17 @@ class ConnectCluster:
 
 
 @cache
-def _client(*, secure: bool) -> httpx.Client:
+def _client(ca_certificate: str | None, client_certificate: str | None, *, secure: bool) -> httpx.Client:
     """Return a client, which takes a third of a request's CPU to make, 0.1 s where it reads what this system trusts.
 
     It keeps no connection: a worker that was restarted would not know it, and a process that was forked shares it.
     """
-    return httpx.Client(verify=secure, limits=httpx.Limits(max_keepalive_connections=0))
+    trusted: ssl.SSLContext | bool = False
+    if secure:
+        trusted = ssl.create_default_context(cafile=ca_certificate)
+        if client_certificate:
+            trusted.load_cert_chain(client_certificate)
+    return httpx.Client(verify=trusted, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _status(found: dict[str, Any]) -> ConnectorStatus:

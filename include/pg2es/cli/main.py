@@ -159,15 +159,20 @@ def refresh(
         list[str] | None,
         typer.Argument(metavar="KEY…", help='Keys of roots; one of several columns as a JSON array, ["a", "b"].'),
     ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Roots whose rows, called `root`, this SQL condition holds for.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All roots and all documents.")] = False,
 ) -> None:
     """Have the sinks read roots again, beside the changes that go on."""
-    from pg2es.cli.refresh import refresh_all, refresh_keys
+    from pg2es.cli.refresh import refresh_all, refresh_keys, refresh_where
 
-    if everything == bool(keys):
-        raise typer.BadParameter("give keys, or --all")
+    if [everything, where is not None, bool(keys)].count(True) != 1:
+        raise typer.BadParameter("give keys, or --where, or --all")
     if everything:
         refresh_all(load(context.obj), pipeline)
+    elif where is not None:
+        refresh_where(load(context.obj), pipeline, where)
     else:
         refresh_keys(load(context.obj), pipeline, keys or [])
 

@@ -9,7 +9,7 @@ from pg2es.cli.verify import show
 from pg2es.core.config import Project
 from pg2es.core.drift import Comparison, Deep, Drift, Reconciliation
 from pg2es.services.clients import Clients
-from pg2es.services.drift import reconcile, write_drift_file
+from pg2es.services.drift import reconcile, write_drift
 
 SHOWN = 10
 """Documents of each kind that are named; the report and the CSV file have the others."""
@@ -20,18 +20,19 @@ def run(
 ) -> bool:
     """Reconcile a pipeline, by default as its file says, and return whether both sides are equal now."""
     pipeline = project.pipeline(name)
-    settings = pipeline.reconcile
     with err.status(f"Comparing {pipeline.alias} with PostgreSQL …"):
         done = reconcile(
             Clients(project),
             pipeline,
             deep=deep,
-            repair=settings.repair if repair is None else repair,
-            max_repair_fraction=settings.max_repair_fraction if max_repair_fraction is None else max_repair_fraction,
+            repair=repair,
+            max_repair_fraction=max_repair_fraction,
         )
     _show(done)
     if csv:
-        write_drift_file(csv, done)
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        with csv.open("w", encoding="utf-8") as file:
+            write_drift(file, done)
         out.print(Text(f"Wrote {csv}."))
     return done.outcome.is_good
 

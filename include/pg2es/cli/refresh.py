@@ -8,7 +8,7 @@ from pg2es.cli.console import out
 from pg2es.core.config import Project
 from pg2es.core.errors import NotAKey
 from pg2es.services.clients import Clients
-from pg2es.services.refresh import request_all, request_keys
+from pg2es.services.refresh import request_all, request_keys, request_where
 
 
 def refresh_all(project: Project, pipeline: str) -> None:
@@ -21,6 +21,12 @@ def refresh_keys(project: Project, pipeline: str, keys: list[str]) -> None:
     """Ask for some roots."""
     request_keys(Clients(project), project.pipeline(pipeline), [_parse(key) for key in keys])
     out.print(Text(f"Asked the sinks of {pipeline} to refresh {len(keys):,} roots."))
+
+
+def refresh_where(project: Project, pipeline: str, condition: str) -> None:
+    """Ask for the roots whose rows a condition holds for."""
+    asked = request_where(Clients(project), project.pipeline(pipeline), condition)
+    out.print(Text(f"Asked the sinks of {pipeline} to refresh {asked:,} roots."))
 
 
 def _parse(text: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Parts of a list: for requests of a limited size, and around items that make a request fail."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -8,10 +9,11 @@ R = TypeVar("R")
 E = TypeVar("E", bound=Exception)
 
 
-def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Give the items in parts of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def by_halves(

@@ -4,6 +4,7 @@
     ├── TransientError            waiting and trying again may help; a task is retried
     │   ├── PostgresUnavailable
     │   │   ├── SourceBusy        another job changes what belongs to the source
+    │   │   ├── FenceNotPassed    transactions that a start fence waits for do not end
     │   │   └── TooSlow           a statement took longer than it may: fewer rows may be read in time
     │   ├── ElasticsearchUnavailable
     │   ├── KafkaUnavailable
@@ -28,6 +29,7 @@
         ├── DocumentsRejected     Elasticsearch refuses documents for what they contain
         ├── UnreadableRecord      a dead letter's record names no root
         ├── NotAKey               what somebody typed is no key of a root
+        ├── ConditionError        what somebody typed is no SQL condition on the root table
         ├── SmokeTestFailed       a query of the pipeline file finds less than it should
         ├── DriftFound            the two sides differ
         ├── LimitBreached         the monitor saw that something is wrong
@@ -67,6 +69,10 @@ class SourceBusy(PostgresUnavailable):
             f"Another job has been changing source {source} for more than {waited_s:.0f} s (PostgreSQL process "
             f"{process}, from {address}, since {since}). See what it waits for; end it if it hangs; run this again."
         )
+
+
+class FenceNotPassed(PostgresUnavailable):
+    """Transactions that a start fence waits for do not end."""
 
 
 class TooSlow(PostgresUnavailable):
@@ -213,6 +219,10 @@ class DocumentsRejected(PermanentError):
 
 class UnreadableRecord(PermanentError):
     """The record of a dead letter names no root, so there is nothing that a replay could refresh."""
+
+
+class ConditionError(PermanentError):
+    """What somebody typed is no SQL condition on the root table."""
 
 
 class NotAKey(PermanentError):

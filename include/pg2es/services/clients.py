@@ -2,15 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client, ElasticsearchAccess
 from pg2es.adapters.kafka import Admin, KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
-from pg2es.core.config import LAST_PORT, Pipeline, Project, Source, check_urls, resolve_entries, resolve_fields
+from pg2es.core.config import (
+    LAST_PORT,
+    Pipeline,
+    Project,
+    Source,
+    check_readable,
+    check_urls,
+    resolve_entries,
+    resolve_fields,
+)
 from pg2es.core.errors import ConfigError
 
 
@@ -27,10 +37,26 @@ class Clients:
 
     def postgres(self, source: Source) -> PostgresAccess:
         """Return how the batch jobs reach a source's database."""
-        return (self._access and self._access(source)) or self.postgres_of_connectors(source)
+        if access := self._access and self._access(source):
+            return access
+        access = self._postgres_of_file(source)
+        for name, path in access.certificates.items():
+            check_readable(path, self.project.source_file(source), f"postgres.{name}")
+        return access
 
     def postgres_of_connectors(self, source: Source) -> PostgresAccess:
         """Return how the connectors reach a source's database: as its file says, whoever deploys them."""
+        access = self._postgres_of_file(source)
+        there: dict[str, Any] = {name: self.on_workers(path) for name, path in access.certificates.items()}
+        return replace(access, **there)
+
+    def on_workers(self, path: str) -> str:
+        """Return where the workers of Kafka Connect have a file that the batch jobs have at a path."""
+        places = self.project.platform.connect.files
+        here = next((here for here in (path, *map(str, PurePosixPath(path).parents)) if here in places), None)
+        return path if here is None else places[here] + path.removeprefix(here)
+
+    def _postgres_of_file(self, source: Source) -> PostgresAccess:
         file = self.project.source_file(source)
         values = resolve_fields(source.postgres, file, "postgres.")
         if not values["port"].isdecimal() or not 0 < int(values["port"]) <= LAST_PORT:
@@ -54,6 +80,8 @@ class Clients:
         if values["ca_certificate"] and any(url.startswith("http:") for url in values["urls"]):
             problem = "there is a ca_certificate, but an address begins with http:; write https:"
             raise ConfigError(self._file, "elasticsearch.urls", problem)
+        if values["ca_certificate"]:
+            check_readable(values["ca_certificate"], self._file, "elasticsearch.ca_certificate")
         user, password, api_key = (values[f"{whose}{name}"] for name in ("user", "password", "api_key"))
         return ElasticsearchAccess(values["urls"], user, password, api_key, values["ca_certificate"])
 
@@ -79,7 +107,10 @@ class Clients:
         """The Connect cluster."""
         values = resolve_fields(self.project.platform.connect, self._file, "connect.")
         check_urls(values["urls"], self._file, "connect.urls")
-        return ConnectCluster(values["urls"], values["user"], values["password"])
+        files = {name: values[name] for name in ("ca_certificate", "client_certificate") if values[name]}
+        for name, path in files.items():
+            check_readable(path, self._file, f"connect.{name}")
+        return ConnectCluster(values["urls"], values["user"], values["password"], **files)
 
     def close(self) -> None:
         """Close the connections that a client keeps open, where one was made."""

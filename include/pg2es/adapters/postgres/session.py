@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -81,6 +81,15 @@ class PostgresAccess:
     user: str
     password: str = field(repr=False)
     sslmode: str = "prefer"
+    sslrootcert: str | None = None
+    sslcert: str | None = None
+    sslkey: str | None = None
+
+    @property
+    def certificates(self) -> dict[str, Any]:
+        """Files of certificates and key, by the names that libpq, the JDBC driver and Debezium give them."""
+        files = {"sslrootcert": self.sslrootcert, "sslcert": self.sslcert, "sslkey": self.sslkey}
+        return {name: file for name, file in files.items() if file}
 
     def __str__(self) -> str:
         return f"PostgreSQL {self.database} at {self.host}:{self.port} (user {self.user})"
@@ -88,7 +97,16 @@ class PostgresAccess:
     @property
     def jdbc_url(self) -> str:
         """The address as the sink takes it, without user and password."""
-        options = f"sslmode={self.sslmode}&targetServerType=primary&ApplicationName=pg2es-sink&tcpKeepAlive=true"
+        options = urlencode(
+            {
+                "sslmode": self.sslmode,
+                **self.certificates,
+                "targetServerType": "primary",
+                "ApplicationName": "pg2es-sink",
+                "tcpKeepAlive": "true",
+            },
+            quote_via=quote,
+        )
         host = f"[{self.host}]" if ":" in self.host else self.host  # an IPv6 address
         return f"jdbc:postgresql://{host}:{self.port}/{quote(self.database, safe='')}?{options}"
 
@@ -107,6 +125,7 @@ def open_session(access: PostgresAccess) -> Iterator[Session]:
             user=access.user,
             password=access.password,
             sslmode=access.sslmode,
+            **access.certificates,
             application_name="pg2es",
             connect_timeout=CONNECT_TIMEOUT_S,
             autocommit=True,

@@ -22,6 +22,7 @@ from pg2es.core.config.platform import ElasticsearchSettings, Platform, Platform
 from pg2es.core.config.project import Project, SetAside, load_project
 from pg2es.core.config.references import find_reference, is_secret
 from pg2es.core.config.source import LAST_PORT, Events, Source
+from pg2es.core.config.texts import check_readable
 
 __all__ = [
     "LAST_PORT",
@@ -39,6 +40,7 @@ __all__ = [
     "Source",
     "Tolerance",
     "Verification",
+    "check_readable",
     "check_urls",
     "find_reference",
     "flatten_settings",

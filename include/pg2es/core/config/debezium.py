@@ -5,10 +5,6 @@ from pg2es.core.config.references import refuse_secrets
 _OPTIONS = frozenset(
     {
         "custom.metric.tags",
-        "database.sslcert",
-        "database.sslkey",
-        "database.sslpassword",
-        "database.sslrootcert",
         "max.batch.size",
         "max.queue.size",
         "max.queue.size.in.bytes",

@@ -68,6 +68,17 @@ class ConnectSettings(FileModel):
     urls: tuple[str, ...] = Field(min_length=1, description="REST addresses of the workers, tried in turn.")
     user: str | None = Field(default=None, description="User of the REST interface, where it asks for one.")
     password: Secret | None = Field(default=None, description="Reference to its password.")
+    ca_certificate: str | None = Field(
+        default=None, description="PEM file of the authority that signed the certificates of the REST interface."
+    )
+    client_certificate: str | None = Field(
+        default=None, description="PEM file with the certificate that the REST interface asks for, and its key."
+    )
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="Where the workers have files that these settings and the sources name, if not at the same place: "
+        "`/path/here: /path/there`. A folder stands for all that is in it.",
+    )
     mend_every_min: float | None = Field(
         default=2,
         gt=0,

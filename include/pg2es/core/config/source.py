@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
@@ -56,6 +56,16 @@ class PostgresSettings(FileModel):
         description="As in libpq: disable, allow, prefer, require, verify-ca or verify-full.",
     )
 
+    sslrootcert: str | None = Field(
+        default=None,
+        description="PEM file of the authority that signed the server's certificate; for verify-ca and verify-full.",
+    )
+    sslcert: str | None = Field(default=None, description="PEM file of the role's own certificate, where it needs one.")
+    sslkey: str | None = Field(
+        default=None,
+        description="File of its key, PKCS-8 in DER, without a password: libpq and the JDBC driver read that.",
+    )
+
     _port_as_text = field_validator("port", mode="before")(
         lambda value: str(value) if isinstance(value, int) else value
     )
@@ -66,6 +76,21 @@ class PostgresSettings(FileModel):
         if "://" in host or "@" in host:
             raise ValueError("must be the name or address of a host; a URL, which may hold a secret, is none")
         return host
+
+    @field_validator("database")
+    @classmethod
+    def _check_database(cls, database: str) -> str:
+        if found := [character for character in "?%+" if character in database and not database.startswith("${")]:
+            raise ValueError(f"has a {found[0]}, with which Debezium finds no database; rename the database")
+        return database
+
+    @model_validator(mode="after")
+    def _check_certificates(self) -> Self:
+        if self.sslrootcert and not self.sslmode.startswith("verify"):
+            raise ValueError("sslrootcert is looked at by sslmode verify-ca and verify-full alone; write one of them")
+        if (self.sslcert is None) != (self.sslkey is None):
+            raise ValueError("write sslcert and sslkey, or neither")
+        return self
 
     @field_validator("port")
     @classmethod
@@ -133,7 +158,7 @@ class Source(FileModel):
     )
     debezium: Annotated[dict[str, str], BeforeValidator(_as_texts), AfterValidator(check_options)] = Field(
         default_factory=dict,
-        description="Further options of the Debezium connector, such as `max.batch.size`, `database.sslrootcert` or "
+        description="Further options of the Debezium connector, such as `max.batch.size` or "
         "`producer.override.compression.type`, over those that pg2es gives it. What changes the content or the order "
         "of events is refused. Secrets stand here as references.",
     )

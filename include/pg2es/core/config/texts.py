@@ -22,6 +22,14 @@ def read_text(path: Path) -> str:
         raise ConfigError(path, "", f"is not UTF-8 in line {line}; save it as UTF-8") from error
 
 
+def check_readable(path: str, file: Path, key: str) -> None:
+    """Raise ConfigError unless the file that a key of `file` names can be read."""
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(file, key, f"cannot read {path}: {error.strerror}") from error
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML file holds; ConfigError when it holds anything else."""
     try:

@@ -6,10 +6,11 @@ the order of its read stand as SQL in `sql.protocol`; services/refresh carries t
 
 from pg2es.core.refresh.ids import MAX_ID_BYTES, IdProblem, find_id_problem
 from pg2es.core.refresh.pace import Pace
-from pg2es.core.refresh.requests import Key, ask_for_all, ask_for_keys, parse_keys
+from pg2es.core.refresh.requests import PAGE, Key, ask_for_all, ask_for_keys, parse_keys
 
 __all__ = [
     "MAX_ID_BYTES",
+    "PAGE",
     "IdProblem",
     "Key",
     "Pace",

@@ -4,7 +4,7 @@ The sink reads and writes them in Java; this writes the same, and reads one once
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pg2es.core.batches import in_batches
@@ -17,7 +17,7 @@ Key = tuple[str, ...]
 """The values of the key columns as texts, in key order."""
 
 
-def ask_for_keys(keys: Sequence[Key], index: str | None = None) -> Iterator[dict[str, Any]]:
+def ask_for_keys(keys: Iterable[Key], index: str | None = None) -> Iterator[dict[str, Any]]:
     """Give the requests for some roots, page by page; of one generation, by default of each."""
     for page in in_batches(keys, PAGE):
         yield {"keys": [list(key) for key in page], **_only(index)}

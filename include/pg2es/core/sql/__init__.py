@@ -9,7 +9,7 @@ statement is used under the name of its module: `protocol.VERSION`.
 from pg2es.core.sql import catalog, monitor, preflight, protocol, publications, remedies, suggest
 from pg2es.core.sql.documents import BUCKETS, DocumentSql, all_columns, copy_out
 from pg2es.core.sql.identifiers import quote_table
-from pg2es.core.sql.roots import all_roots, rootless_keys, route_columns, route_sql
+from pg2es.core.sql.roots import all_roots, rootless_keys, roots_where, route_columns, route_sql
 
 __all__ = [
     "BUCKETS",
@@ -25,6 +25,7 @@ __all__ = [
     "quote_table",
     "remedies",
     "rootless_keys",
+    "roots_where",
     "route_columns",
     "route_sql",
     "suggest",

@@ -67,6 +67,11 @@ def all_roots(table: Table, key: Key) -> str:
     return f"SELECT {quote_texts(key.names, 'root')} FROM {quote_table(table.name)} root"
 
 
+def roots_where(table: Table, key: Key, condition: str) -> str:
+    """The keys of the rows, called `root`, that a condition holds for."""
+    return f"{all_roots(table, key)}\nWHERE (\n{condition}\n)"
+
+
 def rootless_keys(table: Table, key: Key) -> str:
     """Those of a list of keys that no row of the root table has, as texts in key order; fails for what is no key.
 

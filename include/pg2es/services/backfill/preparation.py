@@ -15,7 +15,7 @@ from pg2es.services.generations import (
     read_generation,
 )
 from pg2es.services.locks import locked_source
-from pg2es.services.stream import ensure_sink, ensure_source, wait_for_fence
+from pg2es.services.stream import FENCE_TIMEOUT_S, ensure_sink, ensure_source, wait_for_fence
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,11 @@ class Prepared:
     gap: str | None = None
 
 
-def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
+def prepare(clients: Clients, pipeline: Pipeline, patience_s: float = FENCE_TIMEOUT_S) -> Prepared:
     """Bring the live generation to what the files say, make the first one if there is none, and start its stream.
 
-    Raises GenerationError with the plan when that takes a reindex or cannot be done at all.
+    Raises GenerationError with the plan when that takes a reindex or cannot be done at all, FenceNotPassed when the
+    start fence holds it up for longer than `patience_s`.
     """
     source = clients.project.source_of(pipeline)
     with locked_source(clients, source):
@@ -49,12 +50,14 @@ def prepare(clients: Clients, pipeline: Pipeline) -> Prepared:
         else:
             generation = apply_in_place(clients, read_generation(clients.elasticsearch, plan.index), plan.wanted)
         generation = ensure_sink(clients, pipeline, generation, anew=True)
-    return begin(clients, pipeline, generation)
+    return begin(clients, pipeline, generation, patience_s)
 
 
-def begin(clients: Clients, pipeline: Pipeline, generation: Generation) -> Prepared:
-    """Wait for the start fence of a generation that is fed, and set it up for many writes."""
+def begin(
+    clients: Clients, pipeline: Pipeline, generation: Generation, patience_s: float = FENCE_TIMEOUT_S
+) -> Prepared:
+    """Wait for the start fence of a generation that is fed, at most `patience_s`, and set it up for many writes."""
     with clients.session_of(pipeline) as session:
-        wait_for_fence(session, generation.meta.fence or "")
+        wait_for_fence(session, generation.meta.fence or "", patience_s)
     gap = generation.meta.gap
     return Prepared(generation.index, begin_build(clients.elasticsearch, generation), gap.isoformat() if gap else None)

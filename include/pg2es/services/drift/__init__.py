@@ -9,7 +9,7 @@ are no drift. `read_back` looks whether a filled index stores what it was sent.
 """
 
 from pg2es.services.drift.comparison import compare
-from pg2es.services.drift.csv_file import write_drift_file
+from pg2es.services.drift.csv_file import write_drift
 from pg2es.services.drift.digests import compare_digests, list_differing
 from pg2es.services.drift.read_back import check_read_back
 from pg2es.services.drift.reconciliation import reconcile
@@ -20,5 +20,5 @@ __all__ = [
     "compare_digests",
     "list_differing",
     "reconcile",
-    "write_drift_file",
+    "write_drift",
 ]

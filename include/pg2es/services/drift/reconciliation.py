@@ -36,13 +36,23 @@ REMEMBERED = 100
 
 
 def reconcile(
-    clients: Clients, pipeline: Pipeline, *, deep: Deep, repair: bool, max_repair_fraction: float
+    clients: Clients,
+    pipeline: Pipeline,
+    *,
+    deep: Deep,
+    repair: bool | None = None,
+    max_repair_fraction: float | None = None,
 ) -> Reconciliation:
     """Compare the live generation with PostgreSQL, repair what differs, and report what was found.
 
-    Raises GenerationError before the first backfill, and what barrier, document SQL and servers raise.
+    `repair`, `max_repair_fraction`: None: as the pipeline file says. Raises GenerationError before the first backfill,
+    and what barrier, document SQL and servers raise.
     """
     started = time.monotonic()
+    if repair is None:
+        repair = pipeline.reconcile.repair
+    if max_repair_fraction is None:
+        max_repair_fraction = pipeline.reconcile.max_repair_fraction
     generation = require_live_generation(clients.elasticsearch, pipeline)
     source = clients.project.source_of(pipeline)
     with clients.session(source) as session, clients.session(source) as refreshing:

@@ -15,7 +15,7 @@ from pg2es.services.refresh.refresher import (
     Target,
 )
 from pg2es.services.refresh.slices import Body, Slice
-from pg2es.services.refresh.topic import request_all, request_keys, scheduler
+from pg2es.services.refresh.topic import request_all, request_keys, request_where, scheduler
 
 __all__ = [
     "DEADLINE_S",
@@ -30,5 +30,6 @@ __all__ = [
     "parse_ids",
     "request_all",
     "request_keys",
+    "request_where",
     "scheduler",
 ]

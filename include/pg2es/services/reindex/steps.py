@@ -34,7 +34,7 @@ from pg2es.services.generations import (
 from pg2es.services.locks import locked_source
 from pg2es.services.reindex.alias import swap
 from pg2es.services.reports import write_report
-from pg2es.services.stream import ensure_sink, ensure_source
+from pg2es.services.stream import FENCE_TIMEOUT_S, ensure_sink, ensure_source
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +75,15 @@ def create(clients: Clients, pipeline: Pipeline) -> str:
         return create_generation(client, session, pipeline, wanted, live=False).index
 
 
-def start_stream(clients: Clients, pipeline: Pipeline, index: str) -> backfill.Prepared:
-    """Feed the new generation by a sink of its own, and wait for its start fence."""
+def start_stream(
+    clients: Clients, pipeline: Pipeline, index: str, patience_s: float = FENCE_TIMEOUT_S
+) -> backfill.Prepared:
+    """Feed the new generation by a sink of its own, and wait for its start fence, at most `patience_s`."""
     source = clients.project.source_of(pipeline)
     with locked_source(clients, source):
         ensure_source(clients, source, pipeline)
         generation = ensure_sink(clients, pipeline, read_generation(clients.elasticsearch, index), anew=True)
-    return backfill.begin(clients, pipeline, generation)
+    return backfill.begin(clients, pipeline, generation, patience_s)
 
 
 def finish_build(clients: Clients, pipeline: Pipeline, prepared: backfill.Prepared, chunks: list[Chunk]) -> None:

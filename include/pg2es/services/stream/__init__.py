@@ -4,7 +4,7 @@
                                 └─▶ writability       no table is published that the application could not write to then
              └───▶ sink ────▶ fence                   nobody writes before what the stream may have missed is visible
     source, sink ─▶ connector, positions              how one starts and stops; where it begins and goes on
-    barrier                                           everything committed before now is searchable
+    searchable ──▶ barrier                            everything committed before now is searchable
     steering ────▶ finding                            pause, stop, resume, restart; which connectors are meant
 
 `ensure_source` and `ensure_sink` read what is wanted once, compare it with what is there, and act; they may be run at
@@ -14,7 +14,7 @@ any time. Here belongs what makes a stream be there and be at the right place. W
 from pg2es.services.stream.barrier import SinkProgress, count_lag, is_in_kafka, pass_barrier, write_marker
 from pg2es.services.stream.connector import OnStop, remove_connector, stop_connectors
 from pg2es.services.stream.deployment import deploy, kept_generations, remove_source
-from pg2es.services.stream.fence import wait_for_fence
+from pg2es.services.stream.fence import FENCE_TIMEOUT_S, wait_for_fence
 from pg2es.services.stream.finding import find_connectors
 from pg2es.services.stream.positions import is_streamed
 from pg2es.services.stream.replication import (
@@ -26,6 +26,7 @@ from pg2es.services.stream.replication import (
     read_publication,
     unpublished,
 )
+from pg2es.services.stream.searchable import Awaited, await_commits, follow_commits
 from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_sink
 from pg2es.services.stream.source import ensure_source, renew_source
 from pg2es.services.stream.steering import remove_sinks, steer
@@ -33,10 +34,13 @@ from pg2es.services.stream.topics import RETENTION_MS
 from pg2es.services.stream.writability import find_write_problems, unpublishable_when_full
 
 __all__ = [
+    "FENCE_TIMEOUT_S",
     "RETENTION_MS",
+    "Awaited",
     "OnStop",
     "Publication",
     "SinkProgress",
+    "await_commits",
     "count_lag",
     "deploy",
     "describe_partial",
@@ -45,6 +49,7 @@ __all__ = [
     "ensure_source",
     "find_connectors",
     "find_write_problems",
+    "follow_commits",
     "is_in_kafka",
     "is_streamed",
     "kept_generations",

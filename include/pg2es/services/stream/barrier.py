@@ -16,6 +16,8 @@ in requests of their own and may come later (tests/integration/test_barrier.py m
 
 import logging
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pg2es.adapters import kafka
 from pg2es.adapters.connect import ConnectCluster
@@ -46,11 +48,7 @@ def pass_barrier(
     with clients.session(source) as session, translate_errors(f"Source {source.name}"):
         lsn = write_marker(session)
     _wait_for_source(clients, source, lsn, timeout_s)
-    sink = sink_connector(generation.index)
-    config = clients.connect.config(sink)
-    if config is None:
-        raise ConnectorError(f"There is no sink {sink}; run the DAG connectors to deploy it.")
-    _wait_for_sink(clients, SinkProgress(clients.kafka, sink, config), timeout_s)
+    _wait_for_sink(clients, progress_of(clients, sink_connector(generation.index)), timeout_s)
     indices.refresh_index(clients.elasticsearch, generation.index)
     return lsn
 
@@ -80,22 +78,36 @@ def count_lag(admin: kafka.Admin, sink: str, config: Config) -> dict[kafka.Parti
     return count_behind(admin, sink, kafka.end_offsets(admin, sorted(topics)))
 
 
-class SinkProgress:
-    """How far a sink, whose configuration this is, is with what its topics hold by now."""
+@dataclass(frozen=True)
+class Reached:
+    """Which stage a sink is in, and the ends that it has to reach there, `[topic, partition, offset]`; small JSON."""
 
-    def __init__(self, admin: kafka.Admin, sink: str, config: Config) -> None:
+    stage: int = 0
+    ends: Sequence[tuple[str, int, int]] = ()
+
+
+class SinkProgress:
+    """How far a sink, whose configuration this is, is with what its topics hold by now, or with what it has reached."""
+
+    def __init__(self, admin: kafka.Admin, sink: str, config: Config, reached: Reached | None = None) -> None:
         self.sink = sink
         self._admin = admin
         self._stages = topics_to_reach(config)
-        self._ends: dict[kafka.Partition, int] = {}
+        self._stage = reached.stage if reached else 0
+        self._ends = {(topic, number): end for topic, number, end in reached.ends} if reached else {}
+
+    @property
+    def reached(self) -> Reached:
+        """How far it is, for another process that goes on from there."""
+        return Reached(self._stage, [(*partition, end) for partition, end in self._ends.items()])
 
     def is_done(self) -> bool:
         """Go on as far as possible; whether that is the end. The ends of a stage are taken when it is entered."""
-        while self._stages:
-            self._ends = self._ends or kafka.end_offsets(self._admin, self._stages[0])
+        while self._stage < len(self._stages):
+            self._ends = self._ends or kafka.end_offsets(self._admin, self._stages[self._stage])
             if self.count_behind():
                 return False
-            self._stages.pop(0)
+            self._stage += 1
             self._ends = {}
         return True
 
@@ -104,9 +116,17 @@ class SinkProgress:
         return sum(count_behind(self._admin, self.sink, self._ends).values())
 
 
+def progress_of(clients: Clients, sink: str, reached: Reached | None = None) -> SinkProgress:
+    """Return how far a sink is with what its topics hold by now, or with what it has reached; ConnectorError: none."""
+    config = clients.connect.config(sink)
+    if config is None:
+        raise ConnectorError(f"There is no sink {sink}; run the DAG connectors to deploy it.")
+    return SinkProgress(clients.kafka, sink, config, reached)
+
+
 def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: float) -> None:
     def reached() -> bool:
-        _check_alive(clients, source.connector)
+        check_alive(clients, source.connector)
         return is_in_kafka(clients.connect, source.connector, lsn)
 
     wait_for(
@@ -121,7 +141,7 @@ def _wait_for_source(clients: Clients, source: Source, lsn: int, timeout_s: floa
 
 def _wait_for_sink(clients: Clients, progress: SinkProgress, timeout_s: float) -> None:
     def reached() -> bool:
-        _check_alive(clients, progress.sink)
+        check_alive(clients, progress.sink)
         return progress.is_done()
 
     wait_for(
@@ -134,7 +154,8 @@ def _wait_for_sink(clients: Clients, progress: SinkProgress, timeout_s: float) -
     )
 
 
-def _check_alive(clients: Clients, name: str) -> None:
+def check_alive(clients: Clients, name: str) -> None:
+    """Raise ConnectorError when there is no such connector, or it has failed."""
     status = clients.connect.status(name)
     if status is None:
         raise ConnectorError(f"There is no connector {name}; run the DAG connectors to deploy it.")

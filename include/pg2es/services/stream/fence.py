@@ -7,7 +7,7 @@ PostgreSQL shows a commit to others a moment after it is in the WAL; the fence w
 import logging
 
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
-from pg2es.core.errors import PostgresUnavailable
+from pg2es.core.errors import FenceNotPassed
 from pg2es.core.sql import protocol
 from pg2es.services.waiting import wait_for
 
@@ -22,7 +22,7 @@ def take_fence(session: Session) -> str:
 
 
 def wait_for_fence(session: Session, fence: str, timeout_s: float = FENCE_TIMEOUT_S) -> None:
-    """Wait until all transactions before X have ended; PostgresUnavailable names those that hold it back."""
+    """Wait until all transactions before X have ended; FenceNotPassed names those that hold it back."""
 
     def passed() -> bool:
         with translate_errors("Start fence"):
@@ -34,7 +34,7 @@ def wait_for_fence(session: Session, fence: str, timeout_s: float = FENCE_TIMEOU
     wait_for(
         passed,
         timeout_s=timeout_s,
-        on_timeout=lambda: PostgresUnavailable(
+        on_timeout=lambda: FenceNotPassed(
             f"The start fence was not passed within {timeout_s:.0f} s: {describe_holders(session)}. "
             f"End those transactions (pg_terminate_backend), or wait, and run this again."
         ),

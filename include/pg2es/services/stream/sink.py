@@ -112,7 +112,7 @@ def _read_wanted(
         postgres_password=source.postgres.password,
         elasticsearch_urls=elasticsearch.urls,
         elasticsearch_login=elasticsearch_login(platform.elasticsearch, elasticsearch.user),
-        ca_certificate=elasticsearch.ca_certificate,
+        ca_certificate=elasticsearch.ca_certificate and clients.on_workers(elasticsearch.ca_certificate),
         kafka_bootstrap=clients.kafka_access.bootstrap,
     )
     return sink_config(

@@ -148,6 +148,7 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
         "database": access.database,
         "user": access.user,
         "sslmode": access.sslmode,
+        **access.certificates,
     }
     config = _with_what_is_aside(clients, source, source_config(source, captured, resolved))
     return _Wanted([entry.table.name for entry in captured], config, published)

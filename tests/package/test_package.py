@@ -1,0 +1,157 @@
+"""pg2es as others get it: a wheel in an Airflow of their own, with one DAG file and no checkout."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from pg2es.services.generations import require_live_generation
+from pg2es.services.waiting import wait_for
+from stack.config import HOST, load_config
+from stack.redis import run_redis
+from tests import oracle
+from tests.package.bare_airflow import BareAirflow, build_wheel, install
+from tests.support import CHECKOUT, Database, ProjectFolder, new_name
+
+OLDEST = "apache-airflow==3.2.*"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python with the package and the versions that requirements.txt pins."""
+    folder = tmp_path_factory.mktemp("newest")
+    return install(folder / "venv", str(wheel), "--constraint", str(_without_hashes(folder)))
+
+
+def _without_hashes(folder: Path) -> Path:
+    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
+    file = folder / "constraints.txt"
+    file.write_text("\n".join(line.removesuffix(" \\") for line in lines if not line.startswith(("#", " "))))
+    return file
+
+
+@pytest.fixture
+def metadata(stack_environment: dict[str, str]) -> Iterator[str]:
+    """The address of a fresh database for Airflow's tables."""
+    config, name = load_config(), new_name()
+    server = f"airflow:{config.credentials['AIRFLOW_DB_PASSWORD']}@{HOST}:{config.ports['airflow_db']}"
+    with psycopg.connect(f"postgresql://{server}/postgres", autocommit=True) as session:
+        session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"postgresql+psycopg2://{server}/{name}"
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def make_airflow(
+    streamed_folder: ProjectFolder, database: Database, metadata: str, tmp_path: Path
+) -> Callable[..., BareAirflow]:
+    """Return a function that gives an Airflow, not yet running, for a project with one pipeline, `notes`."""
+    database.execute(
+        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
+        "INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, 3000) n",
+    )
+    streamed_folder.add_pipeline("notes", "public.notes")
+
+    def make(python: Path, **variables: str) -> BareAirflow:
+        home = tmp_path / "airflow"
+        shutil.copytree(streamed_folder.folder, home / "config")
+        return BareAirflow.create(python, home, metadata, **variables)
+
+    return make
+
+
+def check_equal(folder: ProjectFolder) -> None:
+    """Fail unless the index is what the oracle reads from the table."""
+    clients = folder.clients()
+    pipeline = clients.project.pipeline("notes")
+    oracle.check(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
+
+
+def test_the_wheel_alone_makes_a_bare_airflow_a_sync(
+    make_airflow: Callable[..., BareAirflow], newest: Path, streamed_folder: ProjectFolder
+) -> None:
+    airflow = make_airflow(newest)
+    assert airflow.read("dags", "list-import-errors") == []
+    airflow.run("dags", "test", "backfill_notes")
+    check_equal(streamed_folder)
+    airflow.run("dags", "test", "reconcile_notes")
+    assert "pg2es" in [provider["package_name"] for provider in airflow.read("providers", "list")]
+    assert "pg2es" in [plugin["name"] for plugin in airflow.read("plugins")]
+    shell = [str(newest.parent / "pg2es"), "--config", str(airflow.home / "config"), "verify", "notes"]
+    assert "equal" in subprocess.check_output(shell, env=airflow.variables, text=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["oldest", "newest"])
+def test_a_whole_airflow_runs_it(
+    version: str,
+    make_airflow: Callable[..., BareAirflow],
+    wheel: Path,
+    request: pytest.FixtureRequest,
+    streamed_folder: ProjectFolder,
+    tmp_path: Path,
+) -> None:
+    newest = version == "newest"
+    python = request.getfixturevalue("newest") if newest else install(tmp_path / "venv", str(wheel), OLDEST)
+    airflow = make_airflow(python)
+    with airflow.servers():
+        run_and_check(airflow, streamed_folder)
+
+
+@pytest.mark.long
+def test_celery_workers_run_it(
+    make_airflow: Callable[..., BareAirflow], wheel: Path, streamed_folder: ProjectFolder, metadata: str, tmp_path: Path
+) -> None:
+    constraints = str(_without_hashes(tmp_path))
+    python = install(tmp_path / "venv", str(wheel), "apache-airflow-providers-celery[redis]", "-c", constraints)
+    with run_redis(tmp_path) as port:
+        airflow = make_airflow(
+            python,
+            AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+            AIRFLOW__CELERY__BROKER_URL=f"redis://{HOST}:{port}/0",
+            AIRFLOW__CELERY__RESULT_BACKEND=f"db+{metadata}",
+            C_FORCE_ROOT="true",
+        )
+        with airflow.servers("celery worker --concurrency 2 --skip-serve-logs"):
+            run_and_check(airflow, streamed_folder)
+
+
+def run_and_check(airflow: BareAirflow, folder: ProjectFolder) -> None:
+    """Backfill, compare with the oracle, reconcile, and see the console's page."""
+    wait_for(
+        lambda: _status(airflow) == 200,
+        timeout_s=120,
+        on_timeout=lambda: AssertionError(f"no answer from {airflow.url}\n{airflow.last_words()}"),
+    )
+    wait_for(
+        lambda: "backfill_notes" in airflow.run("dags", "list"),
+        timeout_s=120,
+        on_timeout=lambda: AssertionError(f"no DAG\n{airflow.last_words()}"),
+    )
+    assert airflow.finish("backfill_notes") == "success"
+    check_equal(folder)
+    assert airflow.finish("reconcile_notes") == "success"
+    with httpx.Client(base_url=airflow.url) as client:
+        assert client.get("/pg2es/static/console.js").status_code == 401
+        login = {"username": "admin", "password": "secret"}
+        token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+        page = client.get("/pg2es/static/console.js", headers={"Authorization": f"Bearer {token}"})
+        assert page.status_code == 200
+
+
+def _status(airflow: BareAirflow) -> int:
+    try:
+        return httpx.get(f"{airflow.url}/api/v2/version").status_code
+    except httpx.TransportError:
+        return 0
