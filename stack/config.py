@@ -52,6 +52,11 @@ class StackConfig:
         """Holds the generated passwords; where it is, the folder is a stack's."""
         return self.data / "secrets.env"
 
+    @property
+    def kafka_ca(self) -> Path:
+        """PEM file of the authority that signed Kafka's certificate."""
+        return self.data / "kafka" / "ca.pem"
+
     @cached_property
     def credentials(self) -> Mapping[str, str]:
         """Generated passwords and keys, by name; made on first use."""
@@ -63,6 +68,7 @@ class StackConfig:
             "PG2ES_POSTGRES_SUPERUSER": "postgres",
             "PG2ES_ELASTICSEARCH_SUPERUSER": "elastic",
             "PG2ES_KAFKA_SASL_BOOTSTRAP": f"{HOST}:{self.ports['kafka_sasl']}",
+            "PG2ES_KAFKA_CA": str(self.kafka_ca),
             "PG2ES_KAFKA_USER": "pg2es",
             "PG2ES_AIRFLOW_URL": self.url("airflow"),
             "PG2ES_AIRFLOW_USER": "admin",

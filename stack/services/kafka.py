@@ -11,10 +11,12 @@ from confluent_kafka.admin import AdminClient
 from typing_extensions import override
 
 from stack import artifacts
+from stack.certificates import make_authority
 from stack.config import HOST
 from stack.services.base import Service
 
 _PLAIN_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+_SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _SILENT = logging.getLogger("stack.librdkafka")
 _SILENT.setLevel(logging.CRITICAL)
 
@@ -44,7 +46,7 @@ def build_java_command(
 class Kafka(Service):
     """The broker. Topics are made by name only: a typing error must not become a topic.
 
-    It listens twice: for anybody on this machine, and, as brokers elsewhere do, for those who log in.
+    It listens twice: for anybody on this machine, and, as brokers elsewhere do, with TLS for those who log in.
     """
 
     @property
@@ -55,11 +57,19 @@ class Kafka(Service):
     @override
     def prepare(self) -> None:
         properties = self.user.write_file(self._properties, format_properties(self.settings()))
+        if not self.config.kafka_ca.exists():
+            authority = make_authority("Kafka of pg2es")
+            server = authority.issue("kafka")
+            self.user.write_file(self._keystore, server.key_pem + server.pem)
+            self.user.write_file(self.config.kafka_ca, authority.pem)
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = self.config.credentials["KAFKA_CLUSTER_ID"]
+            variables = self.config.environment()
+            login = f"name={variables['PG2ES_KAFKA_USER']},password={variables['PG2ES_KAFKA_PASSWORD']}"
             format_storage = build_java_command(
-                "128m", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", properties
-            )
+                "128m", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", properties,
+                "--add-scram", f"SCRAM-SHA-512=[{login}]",
+            )  # fmt: skip
             self.user.run(format_storage, self.environment())
 
     @override
@@ -87,14 +97,15 @@ class Kafka(Service):
             "node.id": "1",
             "controller.quorum.voters": f"1@{controller}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{broker},SASL_PLAINTEXT://{login},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker},SASL_PLAINTEXT://{login}",
-            "listener.security.protocol.map": (
-                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"
-            ),
+            "listeners": f"PLAINTEXT://{broker},SASL_SSL://{login},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{broker},SASL_SSL://{login}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "PLAINTEXT",
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl_plaintext.plain.sasl.jaas.config": f"{_PLAIN_LOGIN} required {user};",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": f"{_PLAIN_LOGIN} required {user};",
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{_SCRAM_LOGIN} required;",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self._keystore),
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
@@ -106,6 +117,10 @@ class Kafka(Service):
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
         }
+
+    @property
+    def _keystore(self) -> Path:
+        return self.folder / "server.pem"
 
     @property
     def _properties(self) -> Path:

@@ -1,22 +1,26 @@
 """A Kafka that asks for a login: the batch jobs and the sink's producer have it, by references to secrets."""
 
 import os
+from pathlib import Path
 
+import certifi
 import pytest
 
 from pg2es.adapters import kafka
-from pg2es.core.errors import AccessDenied, ConfigError, KafkaUnavailable
+from pg2es.core.errors import AccessDenied, ConfigError, KafkaRefused, KafkaUnavailable
 from pg2es.services.clients import Clients
 from tests.integration.batch import check_equal, run_backfill
 from tests.integration.secret_file import secret_file
 from tests.support import Database, ProjectFolder
 
 LOGIN = {
-    "security.protocol": "SASL_PLAINTEXT",
-    "sasl.mechanism": "PLAIN",
+    "security.protocol": "SASL_SSL",
+    "ssl.ca.location": "${env:PG2ES_KAFKA_CA}",
+    "sasl.mechanism": "SCRAM-SHA-512",
     "sasl.username": "${env:PG2ES_KAFKA_USER}",
     "sasl.password": "${env:PG2ES_KAFKA_PASSWORD}",
 }
+MODULES = {"PLAIN": "plain.PlainLoginModule", "SCRAM-SHA-512": "scram.ScramLoginModule"}
 ROWS = 50
 
 
@@ -27,7 +31,21 @@ def log_in(folder: ProjectFolder, **changes: str) -> Clients:
     return folder.clients()
 
 
-def test_a_pipeline_by_a_login(streamed_folder: ProjectFolder, database: Database) -> None:
+def producer_login(mechanism: str, secrets: Path) -> dict[str, str]:
+    """Return the settings by which a producer of the sinks logs in."""
+    module = f"org.apache.kafka.common.security.{MODULES[mechanism]}"
+    user = os.environ["PG2ES_KAFKA_USER"]
+    return {
+        "security.protocol": "SASL_SSL",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": os.environ["PG2ES_KAFKA_CA"],
+        "sasl.mechanism": mechanism,
+        "sasl.jaas.config": f'{module} required username="{user}" password="${{file:{secrets}:password}}";',
+    }
+
+
+@pytest.mark.parametrize("mechanism", MODULES)
+def test_a_pipeline_by_a_login(mechanism: str, streamed_folder: ProjectFolder, database: Database) -> None:
     database.execute(
         "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
         f"INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, {ROWS}) n",
@@ -35,14 +53,9 @@ def test_a_pipeline_by_a_login(streamed_folder: ProjectFolder, database: Databas
     connect = streamed_folder.clients().project.platform.connect
     settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
     with secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as file:
-        producer = {
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
-            f'username="{os.environ["PG2ES_KAFKA_USER"]}" password="${{file:{file}:password}}";',
-        }
+        producer = producer_login(mechanism, file)
         streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
-        log_in(streamed_folder)
+        log_in(streamed_folder, **{"sasl.mechanism": mechanism})
         pipeline = streamed_folder.add_pipeline("notes", "public.notes")
         clients = streamed_folder.clients()
         run_backfill(clients, pipeline)
@@ -56,15 +69,16 @@ def test_a_pipeline_by_a_login(streamed_folder: ProjectFolder, database: Databas
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"sasl.username": "somebody"}, "Authentication failed: Invalid username or password.*Check the login"),
-        ({"security.protocol": "SASL_SSL"}, "SSL handshake failed.*connecting to a PLAINTEXT broker"),
+        ({"sasl.username": "somebody"}, "Authentication failed.*invalid credentials.*Check the login"),
+        ({"security.protocol": "SASL_PLAINTEXT"}, "Are the brokers up.*is security.protocol in kafka.properties"),
+        ({"ssl.ca.location": certifi.where()}, "SSL handshake failed.*certificate verify failed"),
     ],
 )
 def test_a_login_that_is_refused_is_called_so(
     changes: dict[str, str], sentence: str, project_folder: ProjectFolder
 ) -> None:
     clients = log_in(project_folder, **changes)
-    with pytest.raises((AccessDenied, KafkaUnavailable), match=sentence):
+    with pytest.raises((AccessDenied, KafkaRefused, KafkaUnavailable), match=sentence):
         kafka.count_brokers(clients.kafka, 5)
 
 

@@ -155,7 +155,10 @@ _LEADERLESS = (
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
-_UNAVAILABLE: tuple[type[Pg2esError], str] = (KafkaUnavailable, "Are the brokers up?")
+_UNAVAILABLE: tuple[type[Pg2esError], str] = (
+    KafkaUnavailable,
+    "Are the brokers up? If so, is security.protocol in kafka.properties of platform.yaml theirs?",
+)
 _REFUSED: tuple[type[Pg2esError], str] = (KafkaRefused, "Trying again cannot help; correct what it names.")
 
 
