@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -50,18 +51,27 @@ def choose() -> list[dict[str, str | None]]:
     return [{"action": action.value, "source": name, "pipeline": pipeline} for name in names]
 
 
-def act(action: str, source: str, pipeline: str | None) -> str:
-    """Do the action for a source, or for one pipeline of it, and return what was done."""
+def act(action: str, source: str, pipeline: str | None) -> dict[str, Any]:
+    """Do the action for a source, or for one pipeline of it; return what was done, and the run that has to follow."""
     servers, model = of_source(source)
     chosen = servers.project.pipeline(pipeline) if pipeline else None
-    text = _mend(servers, model) if action == Action.MEND else _act(servers, Action(action), model, chosen)
+    if action == Action.MEND:
+        text, timeline = _mend(servers, model)
+    else:
+        text, timeline = _act(servers, Action(action), model, chosen), None
     log.info("%s", text)
-    return text
+    follows = {"trigger_dag_id": f"recover_{source}", "trigger_run_id": _adoption(timeline)} if timeline else None
+    return {"text": text, "follows": follows}
 
 
-def note(done: list[str]) -> None:
+def note(done: Iterable[dict[str, Any]]) -> None:
     """Make what was done the note of the run."""
-    write_run_note("\n".join(done))
+    write_run_note("\n".join(each["text"] for each in done))
+
+
+def plan_recoveries(done: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the runs to trigger, by which promoted standbys are adopted."""
+    return [each["follows"] for each in done if each["follows"]]
 
 
 def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeline | None") -> str:
@@ -88,8 +98,10 @@ def _act(servers: "Clients", action: Action, source: "Source", pipeline: "Pipeli
     return f"{source.name}, {action.value}: {', '.join(names) or 'nothing to do'}{after}"
 
 
-def _mend(servers: "Clients", source: "Source") -> str:
-    """Mend the connectors of a source; ConnectorError with all that cannot be mended.
+def _mend(servers: "Clients", source: "Source") -> tuple[str, int | None]:
+    """Mend the connectors of a source; return what was done, and the timeline of a standby that has to be adopted.
+
+    Raises ConnectorError with all that cannot be mended.
 
     Also when a server does not answer: the next run tries it again, and would wait for the retries of this one, which
     holds up the connectors of all other sources.
@@ -99,7 +111,7 @@ def _mend(servers: "Clients", source: "Source") -> str:
     from pg2es.services.recovery import mend
 
     if _runs(f"recover_{source.name}"):
-        return f"{source.name}: the DAG recover_{source.name} runs, so nothing is touched."
+        return f"{source.name}: the DAG recover_{source.name} runs, so nothing is touched.", None
     kept: dict[str, Any] = recall(_tries_of(source), {})
     tries = {name: Tries.from_json(values) for name, values in kept.items()}
 
@@ -114,11 +126,18 @@ def _mend(servers: "Clients", source: "Source") -> str:
     remember(found.tries)
     if found.deployed and not found.unanswered:
         found.notes += _name_orphans(servers, source)
+    if found.timeline and _runs(f"recover_{source.name}", "failed", run_ids=[_adoption(found.timeline)]):
+        found.problems.append(f"Run {_adoption(found.timeline)} of it has failed: see why, then run the DAG again.")
     text = f"{source.name}: {found}"
     if found.problems or found.unanswered:
         write_run_note(text)
         raise ConnectorError(text)
-    return text
+    return text, found.timeline
+
+
+def _adoption(timeline: int) -> str:
+    """Return the id of the run that adopts a timeline: there is only one."""
+    return f"adopt_timeline_{timeline}"
 
 
 def _name_orphans(servers: "Clients", source: "Source") -> list[str]:
@@ -148,8 +167,10 @@ def _remove_orphans(servers: "Clients", source: "Source") -> list[str]:
     return [*removed, *remove_leftovers(servers, source).names]
 
 
-def _runs(dag_id: str) -> bool:
-    return bool(get_current_context()["ti"].get_dr_count(dag_id=dag_id, states=["running", "queued"]))
+def _runs(dag_id: str, *states: str, run_ids: list[str] | None = None) -> bool:
+    """Return whether there is a run of a DAG in one of the states, by default one that is not over."""
+    wanted = list(states) or ["running", "queued"]
+    return bool(get_current_context()["ti"].get_dr_count(dag_id=dag_id, run_ids=run_ids, states=wanted))
 
 
 def _tries_of(source: "Source") -> str:

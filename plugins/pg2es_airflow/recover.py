@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import get_current_context
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator, Context, XComArg, get_current_context
 
 from pg2es_airflow.notes import write_run_note
 from pg2es_airflow.project import of_pipeline, of_source
@@ -12,8 +14,11 @@ from pg2es_airflow.project import of_pipeline, of_source
 log = logging.getLogger(__name__)
 
 
-def stop_streams(source: str) -> None:
-    """Write down the gaps and stop the connectors; PermanentError while a reindex of a pipeline runs."""
+def stop_streams(source: str) -> bool:
+    """Write down the gaps and stop the connectors; return whether the indices adopted another database.
+
+    Raises PermanentError while a reindex of a pipeline runs.
+    """
     from pg2es.core.errors import PermanentError
     from pg2es.services import recovery
 
@@ -25,21 +30,21 @@ def stop_streams(source: str) -> None:
             raise PermanentError(
                 f"{reindex} runs, and what it makes would lack changes. End it (mark it failed), then run this again."
             )
-    recovery.stop_streams(servers, model)
+    return recovery.stop_streams(servers, model)
 
 
-def renew_slot(source: str) -> None:
-    """Make the slot anew and set the source's position."""
+def renew_slot(source: str, *, adopted: bool) -> bool:
+    """Make the slot anew, unless an adopted database has it; set the source's position; return whether it was kept."""
     from pg2es.services import recovery
 
-    recovery.renew_slot(*of_source(source))
+    return recovery.renew_slot(*of_source(source), keep=adopted)
 
 
-def renew_positions(source: str) -> None:
-    """Set the positions of the live sinks, and take their start fences."""
+def renew_positions(source: str, *, kept: bool) -> None:
+    """Set the positions of the live sinks, unless the slot was kept, and take their start fences."""
     from pg2es.services import recovery
 
-    recovery.renew_positions(*of_source(source))
+    recovery.renew_positions(*of_source(source), keep=kept)
 
 
 def start_streams(source: str) -> list[dict[str, str]]:
@@ -64,6 +69,39 @@ def plan_runs(job: str, compared: Iterable[dict[str, Any]], conf: dict[str, Any]
         for found in compared
         if not found["equal"]
     ]
+
+
+class SettleOperator(BaseOperator):
+    """After an adoption waits, without a worker slot, until nothing is on its way that was read before.
+
+    Returns the arguments of `compare_again`: none when nothing was adopted.
+    """
+
+    template_fields = ("adopted", "compared")
+
+    def __init__(self, *, adopted: XComArg, compared: XComArg, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.adopted: Any = adopted
+        self.compared: Any = compared  # what the tasks returned, when this one runs
+
+    def execute(self, context: Context, event: Any = None) -> list[dict[str, str]]:  # noqa: ARG002
+        """Wait, if anything was adopted."""
+        from pg2es.services.recovery import SETTLED_S
+
+        if self.adopted:
+            self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=SETTLED_S)), method_name="list_pipelines")
+        return []
+
+    def list_pipelines(self, context: Context, event: Any = None) -> list[dict[str, str]]:  # noqa: ARG002
+        """Return the arguments of `compare_again`."""
+        return [{"pipeline": found["pipeline"]} for found in self.compared]
+
+
+def compare_again(pipeline: str) -> None:
+    """Compare and repair once more; DriftFound when something still differs."""
+    from pg2es.services.drift import make_equal
+
+    log.info("%s", make_equal(*of_pipeline(pipeline)))
 
 
 def finish(source: str, compared: Iterable[dict[str, Any]]) -> None:

@@ -51,10 +51,10 @@ class Streamed:
         """Change every row."""
         self.database.execute(f"UPDATE public.parts SET number = '{number}'")
 
-    def check_equal(self) -> None:
+    def check_equal(self, documents: int = ROWS) -> None:
         """Fail unless the stream goes through and every document equals its row."""
         pass_barrier(self.clients, self.pipeline, self.live)
-        check_equal(self.clients, self.pipeline, ROWS)
+        check_equal(self.clients, self.pipeline, documents)
 
     def versions(self) -> dict[str, int]:
         """Return the version of each document that a search finds, by id."""

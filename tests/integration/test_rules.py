@@ -317,7 +317,7 @@ def test_rule_7_a_delete_is_scheduled_for_its_second_refresh_before_it_is_done(
 def test_rule_12_another_database_stops_every_writer(pieces: Pieces, session: Session) -> None:
     meta = pieces.generation.meta.with_(system_identifier="7000000000000000001")
     target = replace(pieces.target(session), meta=meta)
-    with pytest.raises(IdentityMismatch, match="Nothing was written; build a new generation"):
+    with pytest.raises(IdentityMismatch, match=r"Nothing was written\. Run the DAG recover_.*, which adopts it"):
         Refresher(session, pieces.clients.elasticsearch, target)
 
     pieces.clients.elasticsearch.indices.put_mapping(index=pieces.generation.index, meta=meta.to_mapping())

@@ -1,17 +1,20 @@
 """A slot that is lost, or made anew by somebody: Debezium stops, the monitor says so for as long as it is so, nothing
 is skipped over, and a recovery brings what the stream has missed."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
+from pg2es.core.config import Source
 from pg2es.core.drift import Deep, Outcome
 from pg2es.core.errors import SlotLost
 from pg2es.core.monitoring import Kind
 from pg2es.core.stream import source_position, source_start
 from pg2es.services import recovery
 from pg2es.services.backfill import close_gap
+from pg2es.services.clients import Clients
 from pg2es.services.drift import reconcile
 from pg2es.services.recovery import mend
 from pg2es.services.stream import deploy, ensure_source
@@ -179,7 +182,12 @@ def test_the_position_of_a_pipeline_is_reset(streamed: Streamed) -> None:
 def test_a_recovery_may_end_after_each_step_and_begin_again(streamed: Streamed) -> None:
     clients, source = streamed.clients, streamed.source
     streamed.drop_slot()
-    steps = [recovery.stop_streams, recovery.renew_slot, recovery.renew_positions, recovery.start_streams]
+    steps: list[Callable[[Clients, Source], object]] = [
+        recovery.stop_streams,
+        recovery.renew_slot,
+        recovery.renew_positions,
+        recovery.start_streams,
+    ]
     for last in range(1, len(steps)):
         for step in steps[:last]:
             step(clients, source)

@@ -26,9 +26,9 @@ from stack.identity import find_service_user
 from tests import oracle
 from tests.integration.batch import run_backfill
 from tests.integration.conftest import Run
+from tests.integration.proxies import tls_proxy
 from tests.integration.secret_file import secret_file
 from tests.integration.test_kafka_login import LOGIN, producer_login
-from tests.integration.tls_proxy import tls_proxy
 from tests.support import Database, ProjectFolder, connect
 
 ROWS = 50

@@ -4,6 +4,7 @@ Airflow tries a step again that failed for a passing reason, and starts over whe
 the command fails, says why, and is run again.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,13 +14,12 @@ from rich.text import Text
 from pg2es.cli.console import err, out
 from pg2es.cli.copying import copy
 from pg2es.core.config import Pipeline, Project, Verification
-from pg2es.core.drift import Deep
 from pg2es.core.generations import Verdict
 from pg2es.services import backfill as filling
 from pg2es.services import recovery
 from pg2es.services import reindex as renewing
 from pg2es.services.clients import Clients
-from pg2es.services.drift import reconciliation
+from pg2es.services.drift import make_equal
 from pg2es.services.reindex import rollback as going_back
 
 
@@ -99,7 +99,8 @@ def recover(project: Project, name: str, *, yes: bool) -> None:
             abort=True,
         )
     with err.status(f"Renewing the stream of {name} …"):
-        missed = recovery.reset_source(clients, source)
+        missed, adopted = recovery.recover_source(clients, source)
+    begun = time.monotonic()
     for pipeline in map(project.pipeline, missed):
         with err.status(f"Comparing {pipeline.alias} with PostgreSQL …"):
             equal = filling.close_gap(clients, pipeline)
@@ -107,9 +108,12 @@ def recover(project: Project, name: str, *, yes: bool) -> None:
             out.print(Text(f"{pipeline.name}: compared, equal."))
             continue
         _fill(clients, pipeline, Copying())
-        done = reconciliation.reconcile(clients, pipeline, deep=Deep.NONE, repair=True, max_repair_fraction=1)
-        reconciliation.check(done)
-        out.print(Text(str(done)))
+        out.print(Text(str(make_equal(clients, pipeline))))
+    if adopted:
+        with err.status("Waiting until nothing is on its way any more that was read from the old database …"):
+            time.sleep(max(0, recovery.SETTLED_S - (time.monotonic() - begun)))
+        for pipeline in map(project.pipeline, missed):
+            out.print(Text(str(make_equal(clients, pipeline))))
     out.print(Text(f"Source {name} streams again."))
 
 

@@ -182,10 +182,10 @@ class FormatMismatch(GenerationError):
 class IdentityMismatch(PermanentError):
     """The database is not the one that the index was made from (refresh protocol, rule 12)."""
 
-    def __init__(self, index: str, expected: str, found: str) -> None:
+    def __init__(self, index: str, expected: str, found: str, advice: str) -> None:
         super().__init__(
             f"Index {index} was made from PostgreSQL {expected}, but this database is {found}: it was restored, "
-            f"copied or failed over, so its LSNs cannot be compared. Nothing was written; build a new generation."
+            f"copied or failed over, so its LSNs cannot be compared. Nothing was written. {advice}"
         )
 
 

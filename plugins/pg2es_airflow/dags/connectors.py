@@ -1,14 +1,16 @@
 """Connectors: keeps the Debezium source and the sinks of each source as the files say, and steers them.
 
 Every two minutes (platform.yaml: `connect.mend_every_min`) it mends: makes what is missing, changes what differs,
-restarts what has failed, with growing pauses. What somebody paused or stopped stays so. On demand it does what the
+restarts what has failed, with growing pauses. What somebody paused or stopped stays so. When a standby was promoted it
+triggers the DAG recover_<source>, which adopts it (source file: `on_failover`). On demand it does what the
 Param `action` says, for one source, one pipeline, or all.
 """
 
 from datetime import timedelta
 
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, Param, chain
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Param, TriggerRule, chain
 
 from pg2es.core.config import Project
 from pg2es_airflow import connectors
@@ -47,7 +49,22 @@ def make_dags(project: Project) -> list[DAG]:
             task_id="act", python_callable=connectors.act, map_index_template="{{ task.op_kwargs['source'] }}"
         ).expand(op_kwargs=chosen.output)
         noted = PythonOperator(task_id="note", python_callable=connectors.note, op_kwargs={"done": acted.output})
+        # A source that cannot be mended keeps no other one from its recovery.
+        planned = PythonOperator(
+            task_id="plan_recoveries",
+            python_callable=connectors.plan_recoveries,
+            op_kwargs={"done": acted.output},
+            trigger_rule=TriggerRule.ALL_DONE,
+        )
+        recovered = TriggerDagRunOperator.partial(
+            task_id="recover",
+            logical_date=None,
+            skip_when_already_exists=True,
+            fail_when_dag_is_paused=True,  # it would wait for ever
+            map_index_template="{{ task.trigger_dag_id }}",
+        ).expand_kwargs(planned.output)
         chain(acted, noted)
+        chain(acted, planned, recovered)
     return [dag]
 
 

@@ -1,7 +1,9 @@
-"""Recover: a source whose replication slot was lost streams again, and its indices get what the stream has missed.
+"""Recover: a source whose slot was lost, or whose standby was promoted, streams again, and its indices become right.
 
 One DAG for each source file. New slot, positions and start fences; then each live generation is compared, and what
 differs is refreshed. Where too much differs a backfill and a reconciliation with repair follow, both waited for.
+A promoted standby keeps its slot, if it has it; its indices are compared once more when nothing is on its way any more
+that was read from the old primary.
 Generations that were kept for a rollback are removed: they miss changes. Safe to run again after it failed anywhere,
 and at any time: it costs a comparison of every pipeline of the source.
 """
@@ -36,8 +38,12 @@ def make_dag(source: str) -> DAG:
         tags=["pg2es", "connectors", source],
     ) as dag:
         stopped = PythonOperator(task_id="stop_streams", python_callable=recover.stop_streams, op_kwargs=name)
-        slot = PythonOperator(task_id="renew_slot", python_callable=recover.renew_slot, op_kwargs=name)
-        begun = PythonOperator(task_id="renew_positions", python_callable=recover.renew_positions, op_kwargs=name)
+        slot = PythonOperator(
+            task_id="renew_slot", python_callable=recover.renew_slot, op_kwargs={**name, "adopted": stopped.output}
+        )
+        begun = PythonOperator(
+            task_id="renew_positions", python_callable=recover.renew_positions, op_kwargs={**name, "kept": slot.output}
+        )
         started = PythonOperator(task_id="start_streams", python_callable=recover.start_streams, op_kwargs=name)
         compared = PythonOperator.partial(
             task_id="compare",
@@ -46,13 +52,21 @@ def make_dag(source: str) -> DAG:
         ).expand(op_kwargs=started.output)
         filled = run_each("backfill", compared.output, {})
         reconciled = run_each("reconcile", compared.output, RECONCILE)
+        settled = recover.SettleOperator(
+            task_id="settle", adopted=stopped.output, compared=compared.output, trigger_rule=TriggerRule.NONE_FAILED
+        )
+        again = PythonOperator.partial(
+            task_id="compare_again",
+            python_callable=recover.compare_again,
+            map_index_template="{{ task.op_kwargs['pipeline'] }}",
+        ).expand(op_kwargs=settled.output)
         finished = PythonOperator(
             task_id="finish",
             python_callable=recover.finish,
             op_kwargs={**name, "compared": compared.output},
             trigger_rule=TriggerRule.NONE_FAILED,
         )
-        chain(stopped, slot, begun, started, compared, *filled, *reconciled, finished)
+        chain(stopped, slot, begun, started, compared, *filled, *reconciled, settled, again, finished)
     return dag
 
 

@@ -21,7 +21,7 @@ from pg2es.core.config.pipeline import (
 from pg2es.core.config.platform import ElasticsearchSettings, Platform, PlatformMonitor
 from pg2es.core.config.project import Project, SetAside, load_project
 from pg2es.core.config.references import find_reference, is_secret
-from pg2es.core.config.source import LAST_PORT, Events, Source
+from pg2es.core.config.source import LAST_PORT, Events, OnFailover, Source
 from pg2es.core.config.texts import check_readable
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ElasticsearchSettings",
     "Events",
     "FileModel",
+    "OnFailover",
     "OnSchemaChange",
     "Pipeline",
     "Platform",

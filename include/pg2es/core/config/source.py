@@ -42,6 +42,13 @@ class Events(StrEnum):
     FULL = "full"
 
 
+class OnFailover(StrEnum):
+    """What follows when a standby was promoted."""
+
+    ADOPT = "adopt"
+    STOP = "stop"
+
+
 class PostgresSettings(FileModel):
     """How to reach the database. It must be the primary: a standby cannot answer what is visible."""
 
@@ -161,6 +168,11 @@ class Source(FileModel):
         description="Further options of the Debezium connector, such as `max.batch.size` or "
         "`producer.override.compression.type`, over those that pg2es gives it. What changes the content or the order "
         "of events is refused. Secrets stand here as references.",
+    )
+    on_failover: OnFailover = Field(
+        default=OnFailover.ADOPT,
+        description="When a standby was promoted: `adopt` it by the DAG recover_<source>, which the DAG connectors "
+        "triggers, or `stop`, until somebody runs that.",
     )
     monitor: SourceLimits = Field(
         default_factory=SourceLimits, description="Beyond which figures of the source something is wrong."

@@ -6,6 +6,7 @@ mapping change stands there.
 """
 
 from pg2es.core.generations.generation import (
+    Descent,
     Identity,
     Meta,
     Recipe,
@@ -22,6 +23,7 @@ from pg2es.core.generations.generation import (
 from pg2es.core.generations.plan import Difference, IndexChange, Plan, Verdict, compare_recipes, index_changes
 
 __all__ = [
+    "Descent",
     "Difference",
     "Identity",
     "IndexChange",

@@ -5,12 +5,13 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from pg2es.core.config import FileModel, Related, flatten_settings
-from pg2es.core.errors import FormatMismatch, GenerationError
+from pg2es.core.errors import FormatMismatch, GenerationError, IdentityMismatch
 
 FORMAT = 1
 """Version of what pg2es writes: the mark of a document, the digest, the id, `_meta`."""
@@ -28,6 +29,27 @@ GC_DELETES = "1h"
 """How long Elasticsearch remembers a deleted document's version: deadline D + B of the refresh protocol, rule 6."""
 
 
+class Descent(StrEnum):
+    """What a database is to the one that an index was made from."""
+
+    SAME = "same"
+    PROMOTED = "promoted"
+    """A later timeline: a standby that was promoted, or a backup that was recovered to some point."""
+    LEFT_BEHIND = "left behind"
+    """An earlier timeline: the old primary is back."""
+    OTHER = "other"
+
+    def advise(self, source: str) -> str:
+        """Return what to do about a database that is not the same."""
+        if self is Descent.LEFT_BEHIND:
+            return f"It is an old primary, which a promoted standby has replaced: point source {source} at that one."
+        return f"Run the DAG recover_{source}, which adopts it and brings what differs."
+
+
+MAX_EPOCH = 127
+"""A version has 63 bits, and an LSN takes 56 of them."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """Which PostgreSQL, and which of its histories."""
@@ -37,6 +59,14 @@ class Identity:
 
     def __str__(self) -> str:
         return f"{self.system_identifier} (timeline {self.timeline})"
+
+    def compare(self, found: "Identity") -> "Descent":
+        """Return what a database is to this one."""
+        if found == self:
+            return Descent.SAME
+        if found.system_identifier != self.system_identifier:
+            return Descent.OTHER
+        return Descent.PROMOTED if found.timeline > self.timeline else Descent.LEFT_BEHIND
 
 
 class Recipe(FileModel):
@@ -100,6 +130,29 @@ class Meta(FileModel):
     def identity(self) -> Identity:
         """The database that the generation was made from."""
         return Identity(self.system_identifier, self.timeline)
+
+    def find_mismatch(self, index: str, found: Identity) -> IdentityMismatch | None:
+        """Return why nobody may write into the generation's index from a database, None when it is the right one."""
+        descent = self.identity.compare(found)
+        if descent is Descent.SAME:
+            return None
+        return IdentityMismatch(index, str(self.identity), str(found), descent.advise(self.source))
+
+    def adopt(self, identity: Identity) -> dict[str, Any]:
+        """Return the changes by which a generation belongs to another database: its versions beat all that were.
+
+        GenerationError when that was done too often.
+        """
+        if self.epoch >= MAX_EPOCH:
+            raise GenerationError(
+                f"A generation of pipeline {self.pipeline} was adopted {self.epoch} times, more is not possible. Run "
+                f"the DAG reindex_{self.pipeline}."
+            )
+        return {
+            "epoch": self.epoch + 1,
+            "system_identifier": identity.system_identifier,
+            "timeline": identity.timeline,
+        }
 
     def with_(self, **changes: Any) -> "Meta":
         """Return a copy with these fields changed."""

@@ -12,13 +12,14 @@ from pg2es.services.drift.comparison import compare
 from pg2es.services.drift.csv_file import write_drift
 from pg2es.services.drift.digests import compare_digests, list_differing
 from pg2es.services.drift.read_back import check_read_back
-from pg2es.services.drift.reconciliation import reconcile
+from pg2es.services.drift.reconciliation import make_equal, reconcile
 
 __all__ = [
     "check_read_back",
     "compare",
     "compare_digests",
     "list_differing",
+    "make_equal",
     "reconcile",
     "write_drift",
 ]

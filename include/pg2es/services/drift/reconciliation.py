@@ -14,7 +14,7 @@ from pg2es.adapters.elasticsearch import find_altered, indices
 from pg2es.adapters.postgres import Session, read_identity, translate_errors
 from pg2es.core.config import Pipeline
 from pg2es.core.drift import Comparison, Deep, DeepRead, Outcome, Reconciliation
-from pg2es.core.errors import DriftFound, IdentityMismatch
+from pg2es.core.errors import DriftFound
 from pg2es.core.reports import ReportKind
 from pg2es.services import preflight
 from pg2es.services.clients import Clients
@@ -74,6 +74,13 @@ def reconcile(
     return done
 
 
+def make_equal(clients: Clients, pipeline: Pipeline) -> Reconciliation:
+    """Repair whatever differs, however much; DriftFound when something still differs."""
+    done = reconcile(clients, pipeline, deep=Deep.NONE, repair=True, max_repair_fraction=1)
+    check(done)
+    return done
+
+
 def check(done: Reconciliation) -> None:
     """Raise DriftFound unless both sides are equal now."""
     if not done.outcome.is_good:
@@ -86,10 +93,9 @@ def _begin(session: Session, generation: Generation, pipeline: Pipeline) -> Reco
         identity = read_identity(session)
         lsn = write_marker(session)
     done = Reconciliation(pipeline.name, generation.index, lsn, 0, Comparison(pipeline.name, generation.index))
-    if identity != generation.meta.identity:
+    if mismatch := generation.meta.find_mismatch(generation.index, identity):
         done.outcome = Outcome.REWOUND
-        mismatch = IdentityMismatch(generation.index, str(generation.meta.identity), str(identity))
-        done.advice = f"{mismatch} Run the DAG reindex_{pipeline.name}."
+        done.advice = str(mismatch)
     return done
 
 

@@ -11,7 +11,17 @@ from pg2es.adapters.elasticsearch import Client, indices
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline
 from pg2es.core.errors import CatalogError, DocumentSqlError, FormatMismatch, GenerationError, SchemaChanged
-from pg2es.core.generations import Difference, IndexChange, Meta, Plan, Recipe, Verdict, compare_recipes, index_changes
+from pg2es.core.generations import (
+    Descent,
+    Difference,
+    IndexChange,
+    Meta,
+    Plan,
+    Recipe,
+    Verdict,
+    compare_recipes,
+    index_changes,
+)
 from pg2es.services.clients import Clients
 from pg2es.services.generations.generation import Generation, new_meta, read_generation, read_recipe
 from pg2es.services.generations.scratch import scratch_index
@@ -95,13 +105,15 @@ def _differences(
     client: Client, session: Session, pipeline: Pipeline, live: Generation, wanted: Recipe, *, tries: bool
 ) -> Iterator[Difference]:
     identity = read_identity(session)
-    if live.meta.identity != identity:
+    descent = live.meta.identity.compare(identity)
+    if descent is not Descent.SAME:
+        reason = "it was restored, copied or failed over, so its LSNs cannot be compared with those of the documents. "
         yield Difference(
             "database",
             str(live.meta.identity),
             str(identity),
-            Verdict.REINDEX,
-            "it was restored, copied or failed over, so its LSNs cannot be compared with those of the documents",
+            Verdict.REINDEX if descent is Descent.OTHER else Verdict.BROKEN,
+            reason + descent.advise(pipeline.source),
         )
     recipe = live.meta.recipe
     yield from compare_recipes(recipe, wanted)

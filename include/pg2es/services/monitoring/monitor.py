@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 from pg2es.adapters import kafka
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import indices, read_cluster
-from pg2es.adapters.postgres import Session, translate_errors
+from pg2es.adapters.postgres import Session, read_identity, translate_errors
 from pg2es.core.config import Pipeline, Source
 from pg2es.core.errors import Pg2esError, TransientError
 from pg2es.core.generations import Meta, is_sink_of, sink_connector
@@ -36,7 +36,7 @@ from pg2es.core.monitoring import (
     SourceStatus,
     Status,
 )
-from pg2es.core.preflight import Finding
+from pg2es.core.preflight import Finding, error
 from pg2es.core.reports import ReportKind
 from pg2es.core.sql import monitor as sql
 from pg2es.core.stream import Config, source_position
@@ -185,11 +185,16 @@ class _Look:
     def _check_pipeline(self, session: Session, source: Source, pipeline: Pipeline) -> None:
         """Ask again what was checked before the live generation was streamed."""
         if meta := self.metas.get(pipeline.name):
-            streamed = Generation(self.live[pipeline.name], meta).made_from(pipeline)
+            index = self.live[pipeline.name]
             try:
-                self.problems[pipeline.name] = preflight.watch(session, source, streamed)
-            except TransientError as error:  # a table is locked, say: the next look asks again
-                log.info("Pipeline %s was not checked: %s", pipeline.name, error)
+                mismatch = meta.find_mismatch(index, read_identity(session))
+                self.problems[pipeline.name] = (
+                    [error(index, str(mismatch))]
+                    if mismatch
+                    else preflight.watch(session, source, Generation(index, meta).made_from(pipeline))
+                )
+            except TransientError as problem:  # a table is locked, say: the next look asks again
+                log.info("Pipeline %s was not checked: %s", pipeline.name, problem)
 
     def _judge_slot(self, source: Source, row: TupleRow) -> Slot:
         """Return the slot. Looked at before the position, its WAL begins before that, unless it is another slot."""

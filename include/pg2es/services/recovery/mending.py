@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from pg2es.core.config import Pipeline, Source
-from pg2es.core.errors import PermanentError, TransientError
+from pg2es.core.config import OnFailover, Pipeline, Source
+from pg2es.core.errors import IdentityMismatch, PermanentError, TransientError
 from pg2es.core.generations import sink_connector
 from pg2es.core.recovery import Step, Tries, decide, note_running
 from pg2es.core.stream import describe_changes
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, live_generation
 from pg2es.services.locks import locked_source
+from pg2es.services.recovery.adoption import find_promotion
 from pg2es.services.recovery.stream_checks import check_stream
 from pg2es.services.stream import OnStop, ensure_sink, ensure_source, is_streamed, kept_generations
 
@@ -33,6 +34,7 @@ class Mended:
     """What was done, what is worth knowing, and what is wrong; the tries are for the next look.
 
     `unanswered`: why the look ended early, a server that does not answer or another job that changes the source.
+    `timeline`: that of a promoted standby, which a recovery has to adopt before anything else.
     """
 
     deployed: bool = True
@@ -41,6 +43,7 @@ class Mended:
     problems: list[str] = field(default_factory=list)
     tries: dict[str, Tries] = field(default_factory=dict)
     unanswered: str | None = None
+    timeline: int | None = None
 
     def __str__(self) -> str:
         unanswered = [self.unanswered] if self.unanswered else []
@@ -76,10 +79,30 @@ def _look(clients: Clients, source: Source, tries: dict[str, Tries], now: float,
             mended.deployed = False
             mended.notes.append("It was removed.")
             return
+        if not _check_identity(clients, source, mended):
+            return
         look = _Look(clients, tries, now, mended, keep)
         look.mend(source.connector, lambda mend, on_stop: ensure_source(clients, source, mend=mend, on_stop=on_stop))
         fed = [look.mend_sinks(pipeline) for pipeline in clients.project.pipelines_of(source)]
         mended.notes += check_stream(clients, source, [generation for generation in fed if generation])
+
+
+def _check_identity(clients: Clients, source: Source, mended: Mended) -> bool:
+    """Return whether the database is that of the indices; else there is nothing to mend before it is adopted."""
+    try:
+        promoted = find_promotion(clients, source)
+    except IdentityMismatch as error:
+        mended.problems.append(str(error))
+        return False
+    if promoted is None:
+        return True
+    said = f"A standby was promoted: source {source.name} is on timeline {promoted.timeline} now."
+    if source.on_failover is OnFailover.ADOPT:
+        mended.timeline = promoted.timeline
+        mended.notes.append(f"{said} The DAG recover_{source.name} adopts it.")
+    else:
+        mended.problems.append(f"{said} Run the DAG recover_{source.name} (the source's file says on_failover: stop).")
+    return False
 
 
 class _Look:

@@ -30,7 +30,7 @@ from pg2es.adapters.postgres import (
 )
 from pg2es.core.backfill import BlockRange
 from pg2es.core.batches import by_halves, in_batches
-from pg2es.core.errors import ElasticsearchUnavailable, IdentityMismatch, TooSlow, UnreadableRow
+from pg2es.core.errors import ElasticsearchUnavailable, TooSlow, UnreadableRow
 from pg2es.core.generations import Meta
 from pg2es.core.redaction import redact_reason
 from pg2es.core.refresh import Key, Pace
@@ -118,8 +118,8 @@ class Refresher:
         self._target = target
         self._flush = protocol.flush(session.info.server_version)
         found = read_identity(session)
-        if found != target.meta.identity:
-            raise IdentityMismatch(target.index, str(target.meta.identity), str(found))
+        if mismatch := target.meta.find_mismatch(target.index, found):
+            raise mismatch
 
     def copy(self, slices: Iterator[BlockRange], on_slice: Callable[[Slice], None]) -> CopyResult:
         """Refresh the rows of block ranges. `on_slice` learns how large each one was.

@@ -27,8 +27,8 @@ from pg2es.services.stream.replication import (
     unpublished,
 )
 from pg2es.services.stream.searchable import Awaited, await_commits, follow_commits
-from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_sink
-from pg2es.services.stream.source import ensure_source, renew_source
+from pg2es.services.stream.sink import ensure_sink, remove_generation, renew_fence, renew_sink
+from pg2es.services.stream.source import ensure_source, renew_source, rewind_source
 from pg2es.services.stream.steering import remove_sinks, steer
 from pg2es.services.stream.topics import RETENTION_MS
 from pg2es.services.stream.writability import find_write_problems, unpublishable_when_full
@@ -61,8 +61,10 @@ __all__ = [
     "remove_generation",
     "remove_sinks",
     "remove_source",
+    "renew_fence",
     "renew_sink",
     "renew_source",
+    "rewind_source",
     "steer",
     "stop_connectors",
     "unpublishable_when_full",

@@ -26,6 +26,7 @@ from pg2es.services.stream.connector import (
     stop_connectors,
     wait_until_running,
 )
+from pg2es.services.stream.fence import take_fence
 from pg2es.services.tables import read_tables
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,12 @@ def renew_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> 
             ensure_stopped(clients, sink_connector(generation.index), config)
             ends = kafka.end_offsets(clients.kafka, topics_of(config))
             return positions.begin_sink(clients, session, generation, ends, gap=True)
+
+
+def renew_fence(clients: Clients, source: Source, generation: Generation) -> None:
+    """Take a new fence for a generation whose sink is stopped and goes on where it was; what it missed is a gap."""
+    with clients.session(source) as session:
+        generation.note_gap(clients.elasticsearch, fence=take_fence(session))
 
 
 def remove_generation(clients: Clients, index: str) -> None:

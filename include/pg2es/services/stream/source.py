@@ -13,7 +13,7 @@ from functools import partial
 
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline, Source
-from pg2es.core.errors import CatalogError, ConnectorError, GenerationError
+from pg2es.core.errors import CatalogError, ConnectorError, GenerationError, SlotLost
 from pg2es.core.recovery import OwnerMark
 from pg2es.core.stream import Config, captured_tables, masked, source_config, with_all_captured
 from pg2es.core.table import Table
@@ -111,6 +111,28 @@ def renew_source(clients: Clients, source: Source) -> None:
             drop_slot(session, source)
             slot = create_slot(session, source)
         positions.begin_source(clients, source, slot)
+
+
+def rewind_source(clients: Clients, source: Source) -> bool:
+    """Let the stopped source go on from what its slot has confirmed; False when the slot cannot be used.
+
+    An offset of a timeline that was left may be beyond that, and PostgreSQL would skip what is in between.
+    """
+    name = source.connector
+    with locked_source(clients, source):
+        with clients.session(source) as session:
+            wanted = _read_wanted(clients, session, source)
+            _publish(clients, session, source, wanted, _mark(clients, source))
+            ensure_stopped(clients, name, wanted.config)
+            try:
+                slot = ensure_slot(session, source, is_streamed=lambda: True)
+                positions.check_source_position(clients, source, slot)
+            except SlotLost as error:
+                log.warning("%s", error)
+                return False
+        clients.connect.reset_offsets(name)
+        positions.begin_source(clients, source, slot)
+        return True
 
 
 def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pipeline | None = None) -> _Wanted:

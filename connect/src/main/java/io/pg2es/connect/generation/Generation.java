@@ -69,11 +69,20 @@ public record Generation(String index, int epoch, String systemIdentifier, int t
                     "Pipeline " + pipeline + ": PostgreSQL is a standby (in recovery); the sink needs the primary.");
         }
         if (!database.systemIdentifier().equals(systemIdentifier) || database.timeline() != timeline) {
+            boolean leftBehind = database.systemIdentifier().equals(systemIdentifier) && database.timeline() < timeline;
             throw new ConnectException(String.format(
-                    "Pipeline %s: index %s was filled from database %s on timeline %d, but this is %s on timeline %d: a "
-                            + "restored, failed-over or different database, whose positions may repeat. Nothing was "
-                            + "written. Run a reindex, or raise the generation's epoch and run a backfill with sweep.",
-                    pipeline, index, systemIdentifier, timeline, database.systemIdentifier(), database.timeline()));
+                    "Pipeline %s: index %s was filled from database %s on timeline %d, but this is %s on timeline %d: %s",
+                    pipeline,
+                    index,
+                    systemIdentifier,
+                    timeline,
+                    database.systemIdentifier(),
+                    database.timeline(),
+                    leftBehind
+                            ? "an old primary, which a promoted standby has replaced. Nothing was written. Point the "
+                                    + "source at the new one."
+                            : "a restored, failed-over or different database, whose positions may repeat. Nothing was "
+                                    + "written. The DAG recover_<source> adopts it."));
         }
     }
 }

@@ -51,12 +51,15 @@ class GenerationTest {
         assertThatCode(() -> generation.check(new Identity("7300000000000000001", 3, false), "orders"))
                 .doesNotThrowAnyException();
         for (Identity other : new Identity[] {
-            new Identity("7300000000000000002", 3, false), new Identity("7300000000000000001", 4, false)
+            new Identity("7300000000000000002", 2, false), new Identity("7300000000000000001", 4, false)
         }) {
             assertThatThrownBy(() -> generation.check(other, "orders"))
                     .isInstanceOf(ConnectException.class)
-                    .hasMessageContaining("raise the generation's epoch");
+                    .hasMessageContaining("The DAG recover_<source> adopts it");
         }
+        assertThatThrownBy(() -> generation.check(new Identity("7300000000000000001", 2, false), "orders"))
+                .isInstanceOf(ConnectException.class)
+                .hasMessageContaining("an old primary");
     }
 
     @Test
