@@ -17,14 +17,15 @@ log = logging.getLogger(__name__)
 def stop_streams(source: str) -> bool:
     """Write down the gaps and stop the connectors; return whether the indices adopted another database.
 
-    Raises PermanentError while a reindex of a pipeline runs.
+    Raises PermanentError while a reindex of a pipeline runs, unless that cannot go on with another database anyway.
     """
     from pg2es.core.errors import PermanentError
     from pg2es.services import recovery
 
     servers, model = of_source(source)
     task = get_current_context()["ti"]
-    for pipeline in servers.project.pipelines_of(model):
+    adopts = recovery.needs_adoption(servers, model)
+    for pipeline in () if adopts else servers.project.pipelines_of(model):
         reindex = f"reindex_{pipeline.name}"
         if task.get_dr_count(dag_id=reindex, states=["running", "queued"]):
             raise PermanentError(

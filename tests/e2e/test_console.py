@@ -7,7 +7,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from pg2es.adapters.postgres import fetch_one
 from pg2es.core.generations import sink_connector
+from pg2es.core.sql import protocol
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
 from tests.e2e.console import TIMEOUT_S, User, base_url, list_routes, log_in, open_browser
@@ -155,6 +157,22 @@ def test_an_admin_reconciles(ground: Ground, browser: Browser) -> None:
         expect(page).to_have_url(re.compile(rf"/dags/{dag_id}/runs/"))
     [new] = ground.list_runs(dag_id).keys() - known
     assert ground.airflow._call("GET", f"/dags/{dag_id}/dagRuns/{new}")["triggering_user_name"] == User.admin().name
+
+
+def test_a_backfill_shows_how_far_it_is(ground: Ground, browser: Browser) -> None:
+    pipeline = ground.clients.project.pipeline(ground.notes)
+    ground.airflow.unpause(f"backfill_{ground.notes}")
+    with log_in(browser, User.admin(), f"pg2es/{ground.notes}") as page:
+        status = page.get_by_role("status").filter(has_text="in Airflow")
+        with ground.clients.session_of(pipeline) as holding:
+            for lane in range(pipeline.backfill.parallelism):
+                fetch_one(holding, protocol.LANE_LOCK, pipeline.name, lane)
+            _run(page, "Backfill")
+            expect(status).to_contain_text("0 of 1 chunk")
+            page.reload(wait_until="domcontentloaded")  # as somebody who comes by
+            expect(status).to_contain_text("0 of 1 chunk")
+            expect(page.get_by_role("progressbar", name="Chunks that are copied")).to_be_visible()
+        expect(status.get_by_text("success")).to_be_visible()
 
 
 def test_a_button_of_a_paused_dag_says_so_and_starts_nothing(ground: Ground, browser: Browser) -> None:

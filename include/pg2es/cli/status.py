@@ -63,11 +63,11 @@ def show(seen: Status, breaches: list[Breach]) -> None:
     """Print a look: the servers in a line, a table of sources and one of pipelines, what is wrong."""
     out.print(Text(_say_servers(seen)))
     _show_table(
-        ("source", "connector", "slot", "WAL kept", "not confirmed", "lag", "dead letters"),
+        ("source", "connector", "slot", "WAL kept", "unconfirmed", "lag", "dead letters"),
         map(_source_row, seen.sources),
     )
     _show_table(
-        ("pipeline", "index", "sink", "behind", "freshness", "writes", "latency", "last reconciliation"),
+        ("pipeline", "index", "sink", "behind", "fresh", "writes", "reconciled"),
         map(_pipeline_row, seen.pipelines),
     )
     _show_breaches(breaches)
@@ -111,13 +111,12 @@ def _pipeline_row(pipeline: PipelineStatus) -> tuple[str, ...]:
         _number(None if pipeline.lag is None else sum(pipeline.lag.values())),
         _delay(pipeline.freshness),
         f"{indexing.per_s:,.1f}/s" if indexing else "-",
-        f"{indexing.latency_ms:.2f} ms" if indexing and indexing.latency_ms is not None else "-",
-        f"{last.outcome} {last.at:%Y-%m-%d %H:%M}" if last else "-",
+        f"{last.outcome} {last.at:%m-%d %H:%M}" if last else "-",
     )
 
 
 def _show_table(headings: tuple[str, ...], rows: Any) -> None:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:

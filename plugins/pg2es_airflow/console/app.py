@@ -66,6 +66,7 @@ def make_app() -> FastAPI:
     app.add_exception_handler(Pg2esError, answer_error)
     app.get("/api/overview")(in_own_threads(get_overview))
     app.get("/api/pipelines/{name}")(in_own_threads(get_pipeline))
+    app.get("/api/pipelines/{name}/progress")(in_own_threads(get_progress))
     app.get("/api/pipelines/{name}/history")(in_own_threads(get_history))
     app.get("/api/pipelines/{name}/plan")(in_own_threads(get_plan))
     app.get("/api/pipelines/{name}/connectors")(in_own_threads(get_connectors))
@@ -94,6 +95,11 @@ def get_pipeline(pipeline: PipelineOfPath, servers: Servers, user: GetUserDep) -
         *(f"{job}_{pipeline.name}" for job in ("backfill", "reconcile", "reindex", "rollback")),
     ]
     return views.show_pipeline(servers, pipeline) | {"actions": _may_run(dags, user)}
+
+
+def get_progress(pipeline: PipelineOfPath, servers: Servers) -> dict[str, Any]:
+    """How many documents were written, for the rate of a backfill or a reindex."""
+    return views.show_progress(servers, pipeline)
 
 
 def get_history(

@@ -56,6 +56,13 @@ def show_pipeline(clients: Clients, pipeline: Pipeline) -> Json:
     }
 
 
+def show_progress(clients: Clients, pipeline: Pipeline) -> Json:
+    """Return how many documents were written to the pipeline's indices so far: it grows while one is filled."""
+    client = clients.elasticsearch
+    found = indices.list_generations(client, pipeline.alias).values()
+    return {"written": sum(indices.count_written(client, index) for index in found)}
+
+
 def show_history(clients: Clients, pipeline: Pipeline, span: timedelta, points: int) -> Json:
     """Return points over the span of the pipeline and its source, and its reconciliations in that time."""
     client = clients.elasticsearch

@@ -61,6 +61,7 @@ def make_dags(project: Project) -> list[DAG]:
             logical_date=None,
             skip_when_already_exists=True,
             fail_when_dag_is_paused=True,  # it would wait for ever
+            retries=0,  # the next run comes soon, and this one would hold up the mending of everything
             map_index_template="{{ task.trigger_dag_id }}",
         ).expand_kwargs(planned.output)
         chain(acted, noted)

@@ -6,7 +6,7 @@ a promoted standby first of all; `mending` makes, changes and restarts connector
 sink is deployed at all is `stream`.
 """
 
-from pg2es.services.recovery.adoption import find_promotion
+from pg2es.services.recovery.adoption import find_promotion, needs_adoption
 from pg2es.services.recovery.lost_slot import (
     SETTLED_S,
     recover_source,
@@ -26,6 +26,7 @@ __all__ = [
     "find_orphans",
     "find_promotion",
     "mend",
+    "needs_adoption",
     "recover_source",
     "remove_leftovers",
     "remove_orphans",

@@ -33,6 +33,13 @@ def find_promotion(clients: Clients, source: Source) -> Identity | None:
     return promoted
 
 
+def needs_adoption(clients: Clients, source: Source) -> bool:
+    """Return whether a live generation of the source was made from another database than it has now."""
+    with clients.session(source) as session:
+        found = read_identity(session)
+    return any(generation.meta.identity != found for generation in _live_generations(clients, source))
+
+
 def check_not_left_behind(clients: Clients, session: Session, source: Source) -> None:
     """Raise IdentityMismatch when the database is an old primary that others have left."""
     found = read_identity(session)

@@ -1,6 +1,6 @@
 // Buttons that run DAGs. The browser asks Airflow's own REST API, as the logged-in user: Airflow decides what is allowed.
 
-import { C, h, repeat, request, RouterLink } from "./lib.js";
+import { C, count, duration, h, isKnown, plural, repeat, request, RouterLink } from "./lib.js";
 
 const { Fragment, useEffect, useState } = globalThis.React;
 const WATCH_MS = 2000;
@@ -9,6 +9,12 @@ const PALETTE = { queued: "queued", running: "running", success: "success", fail
 
 export const actionsOf = ({ name, source }) => [
   {
+    label: "Backfill",
+    dagId: `backfill_${name}`,
+    copies: true,
+    says: `Reads every row of ${name} into its index, while the stream goes on.`,
+  },
+  {
     label: "Reconcile",
     dagId: `reconcile_${name}`,
     says: `Compares every document of ${name} with its row, and repairs those that differ.`,
@@ -16,6 +22,7 @@ export const actionsOf = ({ name, source }) => [
   {
     label: "Reindex",
     dagId: `reindex_${name}`,
+    copies: true,
     says: `Makes a new generation of ${name}, verifies it, and lets the alias point to it. It ends at once when the plan needs none.`,
   },
   {
@@ -42,6 +49,41 @@ export const LOOK = { label: "Look now", dagId: "monitor", says: "Looks at every
 const dagPath = (dagId) => `api/v2/dags/${encodeURIComponent(dagId)}`;
 const runPath = (dagId, runId) => `${dagPath(dagId)}/dagRuns/${encodeURIComponent(runId)}`;
 const isPaused = async (dagId) => (await request(dagPath(dagId))).is_paused;
+
+// The run of a job that copies a table and is not over, whoever has asked for it.
+async function findCopying(actions) {
+  const asked = actions
+    .filter((action) => action.copies)
+    .map((action) => request(`${dagPath(action.dagId)}/dagRuns?state=running&limit=1`).catch(() => null));
+  return (await Promise.all(asked)).flatMap((found) => found?.dag_runs ?? [])[0] ?? null;
+}
+
+// How far the chunks of a run are, and how fast documents are written meanwhile; null before there are chunks.
+function useProgress(run, copies, path, rows) {
+  const [seen, setSeen] = useState(null);
+  useEffect(() => {
+    setSeen(null);
+    if (!run || !copies) return undefined;
+    let first = null;
+    const look = async () => {
+      const [chunks, written] = await Promise.all([
+        request(`${runPath(run.dag_id, run.dag_run_id)}/taskInstances/copy_chunk/listMapped?limit=1000`).catch(() => null),
+        request(`${path}/progress`).catch(() => null),
+      ]);
+      if (!chunks || !written || !chunks.total_entries) return false;
+      const now = { at: Date.now(), written: written.written };
+      first ??= now;
+      const done = chunks.task_instances.filter((task) => task.state === "success").length;
+      const perS = now.at > first.at ? (1000 * (now.written - first.written)) / (now.at - first.at) : null;
+      const leftS = perS && isKnown(rows) ? (rows * (1 - done / chunks.total_entries)) / perS : null;
+      setSeen({ done, total: chunks.total_entries, perS, leftS });
+      return done === chunks.total_entries;
+    };
+    const watching = repeat(look, WATCH_MS);
+    return () => watching.stop();
+  }, [run?.dag_run_id]);
+  return seen;
+}
 
 // Follows a run until it is over; returns its state, and whether it waits for somebody who unpauses its DAG.
 function useRun(run, onEnd) {
@@ -70,9 +112,18 @@ function useRun(run, onEnd) {
 }
 
 /* The buttons, the question before a run, and what became of the last one. */
-export function Actions({ actions, allowed, onEnd, size = "sm" }) {
+export function Actions({ actions, allowed, onEnd, path, rows, size = "sm" }) {
   const [asked, setAsked] = useState(null);
   const [run, setRun] = useState(null);
+  useEffect(() => {
+    let gone = false;
+    findCopying(actions).then((found) => gone || !found || setRun((current) => current ?? found));
+    return () => {
+      gone = true;
+    };
+  }, [path]);
+  const copies = actions.some((action) => action.copies && action.dagId === run?.dag_id);
+  const progress = useProgress(run, copies, path, rows);
   const { state, waits } = useRun(run, onEnd);
   const none = actions.every((action) => !allowed[action.dagId]);
   return h(
@@ -93,13 +144,29 @@ export function Actions({ actions, allowed, onEnd, size = "sm" }) {
               ),
             ),
       // On a line of its own, so that the buttons stay where they are.
-      run && h(C.Flex, { flexBasis: "100%", justifyContent: "inherit" }, h(LastRun, { run, state, waits, onClose: () => setRun(null) })),
+      run && h(C.Flex, { flexBasis: "100%", justifyContent: "inherit" }, h(LastRun, { run, state, waits, progress, onClose: () => setRun(null) })),
     ),
     asked && h(Question, { action: asked, onClose: () => setAsked(null), onRun: setRun }),
   );
 }
 
-function LastRun({ run, state, waits, onClose }) {
+function Progress({ done, total, perS, leftS }) {
+  const parts = [`${count(done)} of ${plural(total, "chunk")}`];
+  if (perS !== null) parts.push(`${count(Math.round(perS))} docs/s`);
+  if (leftS && done < total) parts.push(`about ${duration(1000 * leftS)} left`);
+  return h(
+    C.HStack,
+    { gap: 2 },
+    h(
+      C.Progress.Root,
+      { value: done, max: total, size: "sm", width: "120px", "aria-label": "Chunks that are copied" },
+      h(C.Progress.Track, null, h(C.Progress.Range)),
+    ),
+    h(C.Text, { fontSize: "sm", fontVariantNumeric: "tabular-nums" }, parts.join(" · ")),
+  );
+}
+
+function LastRun({ run, state, waits, progress, onClose }) {
   const palette = PALETTE[state] ?? "queued";
   return h(
     C.HStack,
@@ -111,6 +178,7 @@ function LastRun({ run, state, waits, onClose }) {
       { asChild: true, fontSize: "sm" },
       h(RouterLink, { to: `/dags/${run.dag_id}/runs/${run.dag_run_id}` }, `${run.dag_id} in Airflow`),
     ),
+    progress && !ENDED.includes(state) && h(Progress, progress),
     waits && h(C.Text, { fontSize: "sm" }, "The DAG is paused: the run waits until somebody unpauses it."),
     h(C.CloseButton, { size: "2xs", "aria-label": "Dismiss", onClick: onClose }),
   );

@@ -17,7 +17,7 @@ export const url = (path) => new URL(path, document.baseURI).href;
 const NONE = "–";
 const numbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const isKnown = (value) => value !== null && value !== undefined;
+export const isKnown = (value) => value !== null && value !== undefined;
 
 export const count = (value) => (isKnown(value) ? numbers.format(value) : NONE);
 // On an axis, where there is little room.

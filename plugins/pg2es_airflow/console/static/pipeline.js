@@ -58,7 +58,7 @@ function Found({ found, path, reload }) {
           found.at && [" · seen ", h(Ago, { key: "at", at: found.at })],
         ),
       ),
-      h(Actions, { actions: actionsOf(found), allowed: found.actions, onEnd: reload }),
+      h(Actions, { actions: actionsOf(found), allowed: found.actions, onEnd: reload, path, rows: found.rows }),
     ),
     (found.age_s === null || found.age_s > STALE_S) && h(Stale, { at: found.at }),
     h(Breaches, { breaches: found.breaches }),
