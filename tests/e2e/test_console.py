@@ -171,7 +171,7 @@ def test_a_backfill_shows_how_far_it_is(ground: Ground, browser: Browser) -> Non
             expect(status).to_contain_text("0 of 1 chunk")
             page.reload(wait_until="domcontentloaded")  # as somebody who comes by
             expect(status).to_contain_text("0 of 1 chunk")
-            expect(page.get_by_role("progressbar", name="Chunks that are copied")).to_be_visible()
+            expect(status.get_by_role("progressbar")).to_be_visible()
         expect(status.get_by_text("success")).to_be_visible()
 
 

@@ -159,7 +159,7 @@ function Progress({ done, total, perS, leftS }) {
     { gap: 2 },
     h(
       C.Progress.Root,
-      { value: done, max: total, size: "sm", width: "120px", "aria-label": "Chunks that are copied" },
+      { value: done, max: total, size: "sm", width: "120px" },
       h(C.Progress.Track, null, h(C.Progress.Range)),
     ),
     h(C.Text, { fontSize: "sm", fontVariantNumeric: "tabular-nums" }, parts.join(" · ")),
