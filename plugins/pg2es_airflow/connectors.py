@@ -126,8 +126,9 @@ def _mend(servers: "Clients", source: "Source") -> tuple[str, int | None]:
     remember(found.tries)
     if found.deployed and not found.unanswered:
         found.notes += _name_orphans(servers, source)
-    if found.timeline and _runs(f"recover_{source.name}", "failed", run_ids=[_adoption(found.timeline)]):
-        found.problems.append(f"Run {_adoption(found.timeline)} of it has failed: see why, then run the DAG again.")
+    run = _adoption(found.timeline) if found.timeline else None
+    if run and _runs(f"recover_{source.name}", "failed", "success", run_ids=[run]):
+        found.problems.append(f"Its run {run} is over: see why it failed, then run the DAG again.")
     text = f"{source.name}: {found}"
     if found.problems or found.unanswered:
         write_run_note(text)

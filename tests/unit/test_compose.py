@@ -43,7 +43,10 @@ KAFKA_ADDRESSES = {
     "inter.broker.listener.name",
     "log.dirs",
     "sasl.enabled.mechanisms",
-    "listener.name.sasl_plaintext.plain.sasl.jaas.config",
+    "listener.name.sasl_ssl.plain.sasl.jaas.config",
+    "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
+    "ssl.keystore.type",
+    "ssl.keystore.location",
 }
 
 
@@ -181,7 +184,8 @@ def test_a_variable_without_a_value_is_an_error() -> None:
 def test_pg2es_finds_the_same_variables(name: str, config: StackConfig) -> None:
     given = {variable for variable in SERVICES[name]["environment"] if variable.startswith("PG2ES_")}
 
-    assert given - {"PG2ES_AIRFLOW_PASSWORD", "PG2ES_AIRFLOW_VIEWER_PASSWORD"} == config.service_environment().keys()
+    own = {"PG2ES_AIRFLOW_PASSWORD", "PG2ES_AIRFLOW_VIEWER_PASSWORD", "PG2ES_CONFIG"}
+    assert given - own == config.service_environment().keys()
 
 
 def test_users_have_the_same_names(config: StackConfig) -> None:
@@ -260,6 +264,7 @@ def test_airflow_sees_the_project_where_python_looks_for_it(name: str) -> None:
 
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == mounts["./dags"]
     assert environment["AIRFLOW__CORE__PLUGINS_FOLDER"] == mounts["./plugins"]
+    assert environment["PG2ES_CONFIG"] == mounts["./include"]
     assert {mounts["./include"], mounts["./plugins"]} <= set(environment["PYTHONPATH"].split(":"))
 
 
