@@ -10,7 +10,7 @@ MAVEN := mvn --quiet --batch-mode
 PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: help demo test test-all check unit java setup up down status logs clean lint format bench bench-quick docs screenshots requirements system browser
+.PHONY: help demo test test-all check unit java setup up down status logs clean lint format bench bench-quick docs screenshots requirements system browser everything
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,7 +21,7 @@ demo: setup ## Fill Elasticsearch from a sample shop while it changes, and compa
 test: setup browser ## Run every check, and every test but the long ones, on stacks of their own
 	$(BIN)/python -m tests.run
 
-test-all: setup browser ## Run every check and every test
+test-all: setup everything ## Run every check and every test
 	$(BIN)/python -m tests.run --all
 
 check: setup ## Run what needs no server: lint, types, unit tests, JUnit
@@ -83,8 +83,8 @@ requirements: .venv/.installed ## Pin requirements.in, requirements-dev.in and u
 system:
 	@stack/install-system.sh
 
-browser: | system
-	@stack/install-system.sh browser
+browser everything: | system
+	@stack/install-system.sh $@
 
 .venv/.installed: requirements.txt requirements-dev.txt stack/uv.txt | system
 	stack/install-venv.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the programs that pg2es and its stack need, where apt is there and may be used; elsewhere names all that
-# is missing in one message. Instant when nothing is. With the argument `browser`, also the Chromium of the tests.
+# is missing in one message. Instant when nothing is. With the argument `browser`, also the Chromium of the tests; with
+# `everything`, also the Redis of the long ones.
 set -eu
 wanted=${1:-}
 here=$(dirname "$0")
@@ -14,7 +15,8 @@ find_missing() {
     has mvn || echo maven
     has xz || echo xz
     has setpriv || echo setpriv
-    [ "$wanted" != browser ] || has chromium || echo chromium
+    [ "$wanted" != browser ] && [ "$wanted" != everything ] || has chromium || echo chromium
+    [ "$wanted" != everything ] || has redis-server || echo redis
 }
 
 describe() {
@@ -25,6 +27,7 @@ describe() {
         xz) echo "xz (xz-utils)" ;;
         setpriv) echo "setpriv (util-linux)" ;;
         chromium) echo "Chromium, as /usr/bin/chromium" ;;
+        redis) echo "Redis, as redis-server" ;;
     esac
 }
 
@@ -47,6 +50,7 @@ list_packages() {
             xz) echo xz-utils ;;
             setpriv) echo util-linux ;;
             chromium) echo chromium ;;
+            redis) echo redis-server ;;
         esac
     done
 }
