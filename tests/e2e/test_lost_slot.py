@@ -41,7 +41,9 @@ def test_a_slot_dropped_under_a_running_source(ground: Ground) -> None:
     assert ground.note_of(run) == (
         f"Source {source.name} streams again; {ground.notes}: compared, equal; {ground.authors}: filled and reconciled."
     )
-    assert set(ground.states(run).values()) == {"success"}
+    states = ground.states(run)
+    assert states.pop("compare_again") == "skipped"  # that is for another database
+    assert set(states.values()) == {"success"}
     for pipeline in (ground.notes, ground.authors):
         ground.check_equal(pipeline)
     # The generation that was kept has missed changes, too: there is no way back to it.
