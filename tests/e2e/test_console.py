@@ -7,9 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from pg2es.adapters.postgres import fetch_one
 from pg2es.core.generations import sink_connector
-from pg2es.core.sql import protocol
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
 from tests.e2e.console import TIMEOUT_S, User, base_url, list_routes, log_in, open_browser
@@ -160,13 +158,10 @@ def test_an_admin_reconciles(ground: Ground, browser: Browser) -> None:
 
 
 def test_a_backfill_shows_how_far_it_is(ground: Ground, browser: Browser) -> None:
-    pipeline = ground.clients.project.pipeline(ground.notes)
     ground.airflow.unpause(f"backfill_{ground.notes}")
     with log_in(browser, User.admin(), f"pg2es/{ground.notes}") as page:
         status = page.get_by_role("status").filter(has_text="in Airflow")
-        with ground.clients.session_of(pipeline) as holding:
-            for lane in range(pipeline.backfill.parallelism):
-                fetch_one(holding, protocol.LANE_LOCK, pipeline.name, lane)
+        with ground.held_lane(ground.notes, 0):
             _run(page, "Backfill")
             expect(status).to_contain_text("0 of 1 chunk")
             page.reload(wait_until="domcontentloaded")  # as somebody who comes by

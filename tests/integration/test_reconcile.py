@@ -146,13 +146,16 @@ def test_a_version_of_the_future_is_a_restored_database(module_folder: tuple[Pro
     assert (deleted.outcome, deleted.found.ids[Drift.MISSING]) == (Outcome.REWOUND, ["3"])
 
 
-def test_another_database_is_told(compared: Compared) -> None:
+@pytest.mark.parametrize(
+    ("later", "advice"), [(1, "It is an old primary"), (-1, "Run the DAG recover_")], ids=["left behind", "promoted"]
+)
+def test_another_database_is_told(compared: Compared, later: int, advice: str) -> None:
     client, meta = compared.clients.elasticsearch, compared.generation.meta
-    compared.generation.remember(client, timeline=meta.timeline + 1)
+    compared.generation.remember(client, timeline=meta.timeline + later)
     try:
         done = run(compared)
         assert done.outcome is Outcome.REWOUND
-        assert "Run the DAG reindex_books" in done.advice
+        assert advice in done.advice
         assert last_report(compared)["outcome"] == "rewound"
     finally:
         compared.generation.remember(client, timeline=meta.timeline)
