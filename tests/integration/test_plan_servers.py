@@ -412,10 +412,14 @@ def test_another_database_needs_a_new_generation(planned: Planned) -> None:
     found = planned.only_difference()
     assert (found.path, found.verdict) == ("database", Verdict.REINDEX)
     assert (found.before, found.after) == ("7000000000000000001 (timeline 1)", str(identity))
-    planned.generation.remember(
-        planned.clients.elasticsearch, system_identifier=identity.system_identifier, timeline=identity.timeline + 1
-    )
-    assert planned.only_difference().path == "database"
+    for later, advice in {1: "It is an old primary", -1: "Run the DAG recover_"}.items():
+        timeline = identity.timeline + later
+        planned.generation.remember(
+            planned.clients.elasticsearch, system_identifier=identity.system_identifier, timeline=timeline
+        )
+        found = planned.only_difference()
+        assert (found.path, found.verdict) == ("database", Verdict.BROKEN)
+        assert advice in found.reason
 
 
 def test_another_format_needs_a_new_generation(planned: Planned) -> None:
