@@ -46,7 +46,7 @@ def compare(
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8") as stream:  # type: ignore[no-untyped-call]  # not typed in Airflow
             write_drift(stream, done)
-        text += f" All ids: {file}"
+        text += f" All ids: {file.path if file.protocol == 'file' else file}"
         events[SOMETIMES].add(drifted(pipeline), extra=found)
     write_run_note(text)
     events[reconciled(pipeline)].extra = found
