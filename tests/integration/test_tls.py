@@ -214,6 +214,11 @@ def test_who_is_not_trusted_says_so(secured: ProjectFolder, tmp_path: Path) -> N
     secured.change("platform.yaml", connect=connect_settings | foreign, elasticsearch=elasticsearch | foreign)
     with pytest.raises(ConnectUnavailable, match="certificate verify failed"):
         secured.clients().connect.list_connectors()
+    nothing = tmp_path / "nothing.pem"
+    nothing.write_text("no certificate")
+    secured.change("platform.yaml", connect=connect_settings | {"client_certificate": str(nothing)})
+    with pytest.raises(ConnectUnavailable, match="PEM"):
+        secured.clients().connect.list_connectors()
     clients = secured.clients()
     with pytest.raises(ElasticsearchUnavailable, match="certificate verify failed"):
         require_live_generation(clients.elasticsearch, clients.project.pipeline("notes"))

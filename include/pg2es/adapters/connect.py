@@ -153,7 +153,7 @@ class ConnectCluster:
                 response = client.request(
                     method, f"{url.rstrip('/')}{path}", json=json, auth=auth, timeout=self.timeout_s
                 )
-            except httpx.TransportError as error:
+            except (httpx.TransportError, ssl.SSLError) as error:  # the second: a file that holds no certificate
                 problems.append(f"{url}: {error or type(error).__name__}")
                 continue
             if response.status_code == 409 and _EXISTS in _message(response):
