@@ -1,4 +1,4 @@
-"""Recover: a source whose replication slot was lost streams again, and its indices get what the stream has missed."""
+"""Recover: a source whose slot was lost, or whose standby was promoted, streams again, and its indices become right."""
 
 from pg2es_airflow import make_dags
 

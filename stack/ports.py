@@ -1,4 +1,4 @@
-"""Who holds a port."""
+"""Ports: who holds one, and which are free."""
 
 from __future__ import annotations
 
@@ -49,3 +49,9 @@ def _find_listening_inodes(port: int) -> set[str]:
             if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
                 inodes.add(fields[9])
     return inodes
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server((HOST, 0)) as free:
+        return int(free.getsockname()[1])

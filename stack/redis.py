@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from stack.config import HOST
 from stack.errors import MissingArtifactError
+from stack.ports import free_port
 
 
 @contextmanager
@@ -27,9 +27,3 @@ def run_redis(folder: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,7 @@ def _mend(servers: "Clients", source: "Source") -> tuple[str, int | None]:
     if found.deployed and not found.unanswered:
         found.notes += _name_orphans(servers, source)
     run = _adoption(found.timeline) if found.timeline else None
-    if run and _runs(f"recover_{source.name}", "failed", "success", run_ids=[run]):
+    if run and _runs(f"recover_{source.name}", ("failed", "success"), [run]):
         found.problems.append(f"Its run {run} is over: see why it failed, then run the DAG again.")
     text = f"{source.name}: {found}"
     if found.problems or found.unanswered:
@@ -168,10 +168,9 @@ def _remove_orphans(servers: "Clients", source: "Source") -> list[str]:
     return [*removed, *remove_leftovers(servers, source).names]
 
 
-def _runs(dag_id: str, *states: str, run_ids: list[str] | None = None) -> bool:
+def _runs(dag_id: str, states: Sequence[str] = ("running", "queued"), run_ids: list[str] | None = None) -> bool:
     """Return whether there is a run of a DAG in one of the states, by default one that is not over."""
-    wanted = list(states) or ["running", "queued"]
-    return bool(get_current_context()["ti"].get_dr_count(dag_id=dag_id, run_ids=run_ids, states=wanted))
+    return bool(get_current_context()["ti"].get_dr_count(dag_id=dag_id, run_ids=run_ids, states=list(states)))
 
 
 def _tries_of(source: "Source") -> str:

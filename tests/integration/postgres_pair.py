@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from pg2es.services.waiting import wait_for
 from stack.config import HOST, load_config
 from stack.identity import ServiceUser, find_service_user
-from stack.redis import free_port
+from stack.ports import free_port
 from stack.services.postgres import ensure_binaries
 from tests.integration.proxies import Proxy, proxy
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pg2es.services.waiting import wait_for
 from stack.config import HOST
-from stack.redis import free_port
+from stack.ports import free_port
 from tests.support import CHECKOUT
 
 UV = CHECKOUT / ".venv" / "bin" / "uv"

@@ -7,8 +7,9 @@ each version: whatever was written before, by commits that the new primary lacks
 
 import logging
 
-from pg2es.adapters.postgres import Session, read_identity
+from pg2es.adapters.postgres import read_identity
 from pg2es.core.config import Source
+from pg2es.core.errors import IdentityMismatch
 from pg2es.core.generations import Descent, Identity
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, live_generation
@@ -22,30 +23,24 @@ def find_promotion(clients: Clients, source: Source) -> Identity | None:
 
     Raises IdentityMismatch when it is any other.
     """
-    with clients.session(source) as session:
-        found = read_identity(session)
-    promoted = None
-    for generation in _live_generations(clients, source):
-        if generation.meta.identity.compare(found) is Descent.PROMOTED:
-            promoted = found
-        elif mismatch := generation.meta.find_mismatch(generation.index, found):
+    found, others = _find_others(clients, source)
+    for generation, mismatch in others:
+        if generation.meta.identity.compare(found) is not Descent.PROMOTED:
             raise mismatch
-    return promoted
+    return found if others else None
 
 
 def needs_adoption(clients: Clients, source: Source) -> bool:
     """Return whether a live generation of the source was made from another database than it has now."""
-    with clients.session(source) as session:
-        found = read_identity(session)
-    return any(generation.meta.identity != found for generation in _live_generations(clients, source))
+    _, others = _find_others(clients, source)
+    return bool(others)
 
 
-def check_not_left_behind(clients: Clients, session: Session, source: Source) -> None:
+def check_not_left_behind(clients: Clients, source: Source) -> None:
     """Raise IdentityMismatch when the database is an old primary that others have left."""
-    found = read_identity(session)
-    for generation in _live_generations(clients, source):
-        mismatch = generation.meta.find_mismatch(generation.index, found)
-        if mismatch and generation.meta.identity.compare(found) is Descent.LEFT_BEHIND:
+    found, others = _find_others(clients, source)
+    for generation, mismatch in others:
+        if generation.meta.identity.compare(found) is Descent.LEFT_BEHIND:
             raise mismatch
 
 
@@ -54,15 +49,21 @@ def adopt(clients: Clients, source: Source) -> bool:
 
     Whoever writes has to be stopped. GenerationError when it was done too often.
     """
-    with locked_source(clients, source), clients.session(source) as session:
-        found = read_identity(session)
-        others = [one for one in _live_generations(clients, source) if one.meta.identity != found]
-        for generation in others:
+    with locked_source(clients, source):
+        found, others = _find_others(clients, source)
+        for generation, _ in others:
             log.warning("%s was made from PostgreSQL %s, adopts %s", generation.index, generation.meta.identity, found)
             generation.remember(clients.elasticsearch, **generation.meta.adopt(found))
         return bool(others)
 
 
-def _live_generations(clients: Clients, source: Source) -> list[Generation]:
-    found = (live_generation(clients.elasticsearch, pipeline) for pipeline in clients.project.pipelines_of(source))
-    return [generation for generation in found if generation]
+def _find_others(clients: Clients, source: Source) -> tuple[Identity, list[tuple[Generation, IdentityMismatch]]]:
+    """Return which database the source has now, and the live generations that were made from another one."""
+    with clients.session(source) as session:
+        found = read_identity(session)
+    others = []
+    for pipeline in clients.project.pipelines_of(source):
+        live = live_generation(clients.elasticsearch, pipeline)
+        if live and (mismatch := live.meta.find_mismatch(live.index, found)):
+            others.append((live, mismatch))
+    return found, others

@@ -48,8 +48,7 @@ def stop_streams(clients: Clients, source: Source) -> bool:
     """
     clients.project.check_whole(source)
     with locked_source(clients, source):
-        with clients.session(source) as session:
-            check_not_left_behind(clients, session, source)
+        check_not_left_behind(clients, source)
         pipelines = clients.project.pipelines_of(source)
         served = [pipeline for pipeline in pipelines if live_generation(clients.elasticsearch, pipeline)]
         preflight.require_sound(clients, source, served)
