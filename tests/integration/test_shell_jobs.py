@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+from elasticsearch import Elasticsearch
 
 from pg2es.adapters.elasticsearch import indices
 from pg2es.services import stream
@@ -90,3 +91,10 @@ def test_what_fails_ends_the_command_with_one_sentence(notes: Clients, database:
     assert (status, out) == (2, "")
     assert err.startswith("Error: ")
     assert "public.notes" in err
+
+
+def test_nothing_is_written_before_the_shards_have_started(elasticsearch: Elasticsearch, index_prefix: str) -> None:
+    name = f"{index_prefix}made-just-now"
+    nowhere = {"index.routing.allocation.require._name": "no node"}
+    elasticsearch.indices.create(index=name, settings=nowhere, wait_for_active_shards=0)
+    assert indices.count_written(elasticsearch, name) == 0

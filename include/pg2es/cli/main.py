@@ -1,8 +1,8 @@
 """The command `pg2es`.
 
 Exit status: 0 all is well, 1 something was found (an error of `validate --connect`, a difference of `plan`, drift that
-`verify` finds or `reconcile` leaves, dead letters that `replay` leaves, whatever `status` and `watch` see to be wrong),
-2 the command could not do its work, or a pipeline cannot.
+`verify` or `certify` finds or `reconcile` leaves, dead letters that `replay` leaves, whatever `status` and `watch` see
+to be wrong), 2 the command could not do its work, or a pipeline cannot.
 """
 
 import sys
@@ -148,6 +148,19 @@ def verify(
     from pg2es.cli.verify import verify
 
     if not verify(load(context.obj), pipeline, ids):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def certify(
+    context: typer.Context,
+    pipeline: str,
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Where the two files are written.")] = Path(),
+) -> None:
+    """Compare as verify does, and write what was compared, and what was found, as Markdown and JSON."""
+    from pg2es.cli.certify import write_certificate
+
+    if not write_certificate(load(context.obj), pipeline, folder):
         raise typer.Exit(FOUND)
 
 

@@ -8,6 +8,7 @@ class ReportKind(StrEnum):
 
     BACKFILL = "backfill"
     RECONCILE = "reconcile"
+    CERTIFICATE = "certificate"
     REINDEX = "reindex"
     ROLLBACK = "rollback"
     PLAN = "plan"  # the schema watch found another verdict

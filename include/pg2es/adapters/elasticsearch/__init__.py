@@ -16,7 +16,7 @@ from pg2es.adapters.elasticsearch.client import (
     send_bulk,
     translate_errors,
 )
-from pg2es.adapters.elasticsearch.cluster import read_cluster
+from pg2es.adapters.elasticsearch.cluster import read_cluster, read_version
 from pg2es.adapters.elasticsearch.digests import count_unmarked, scan_digests, sum_digests
 from pg2es.adapters.elasticsearch.documents import Versioned, fetch_documents, scan_by_bucket
 from pg2es.adapters.elasticsearch.tombstones import probe_tombstones
@@ -35,6 +35,7 @@ __all__ = [
     "post_raw",
     "probe_tombstones",
     "read_cluster",
+    "read_version",
     "scan_by_bucket",
     "scan_digests",
     "send_bulk",

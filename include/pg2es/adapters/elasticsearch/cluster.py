@@ -34,6 +34,13 @@ def read_cluster(client: Client, aliases: Sequence[str]) -> tuple[Cluster, Count
     return Cluster(health["status"], tuple(_read_node(node) for node in nodes.values())), counters
 
 
+def read_version(client: Client) -> str:
+    """Return the version of the cluster, that of its oldest node."""
+    with translate_errors("reading the version of the cluster"):
+        nodes = client.nodes.info(metric="os", filter_path="nodes.*.version").body["nodes"]
+    return str(min((node["version"] for node in nodes.values()), key=lambda v: [*map(int, v.split("-")[0].split("."))]))
+
+
 def _read_node(node: dict[str, Any]) -> Node:
     # A node without data has no disk, and one of frozen data no low watermark.
     disks = [

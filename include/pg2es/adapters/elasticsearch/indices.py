@@ -172,7 +172,8 @@ def count_written(client: Elasticsearch, index: str) -> int:
     """Return how many documents were written to an index since its shards are where they are, each time counted."""
     with translate_errors(f"reading the statistics of {index}"):
         found = client.indices.stats(index=index, metric="indexing").body
-    return int(found["_all"]["primaries"]["indexing"]["index_total"])
+    # Nothing is said of an index that was just made, until its shards have started.
+    return int(found["_all"]["primaries"].get("indexing", {}).get("index_total", 0))
 
 
 def count_by_index(client: Elasticsearch, names: list[str]) -> dict[str, int]:

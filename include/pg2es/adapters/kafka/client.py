@@ -258,6 +258,15 @@ def first_offsets(admin: Admin, topics: list[str]) -> dict[Partition, int]:
     return _list_offsets(admin, topics, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
 
+def count_open(admin: Admin, topic: str, group: str) -> int:
+    """Return how many records of a topic a group has not committed; none when there is no such topic."""
+    if topic not in list_topics(admin):
+        return 0
+    first, ends = first_offsets(admin, [topic]), end_offsets(admin, [topic])
+    committed = committed_offsets(admin, group, ends)
+    return sum(end - max(first[place], min(committed.get(place, 0), end)) for place, end in ends.items())
+
+
 def list_topics(admin: Admin) -> set[str]:
     """Return the names of all topics."""
     with admin.asking("listing topics"):

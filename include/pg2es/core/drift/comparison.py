@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
+from pg2es.core.drift.checksum import Checksums
 from pg2es.core.drift.digest import is_intact
 from pg2es.core.redaction import REDACTED, is_redacted
 
@@ -54,6 +55,7 @@ class Comparison:
     `unjudged` documents differ, but were too many to look into. `in_flight` ones kept changing; `hot` names some.
     `rewound` ones are among the drift: their version is above what this database can have given. Of `unreadable`
     rows, by id, PostgreSQL cannot make the document, for the reason that is said: nothing is known of them.
+    `checksums`: of both sides, where they were wanted.
     """
 
     pipeline: str
@@ -66,6 +68,7 @@ class Comparison:
     hot: list[str] = field(default_factory=list)
     rewound: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    checksums: Checksums | None = None
 
     @property
     def counts(self) -> dict[Drift, int]:

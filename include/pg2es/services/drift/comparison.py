@@ -28,15 +28,15 @@ AT_ONCE = 500
 Documents = dict[str, bytes]
 
 
-def compare(clients: Clients, pipeline: Pipeline, generation: Generation) -> Comparison:
-    """Return how the generation compares with PostgreSQL, behind a barrier.
+def compare(clients: Clients, pipeline: Pipeline, generation: Generation, *, checksums: bool = False) -> Comparison:
+    """Return how the generation compares with PostgreSQL, behind a barrier, with checksums of both sides if wanted.
 
     Raises what barrier and document SQL raise.
     """
     since = pass_barrier(clients, pipeline, generation)
     with clients.session_of(pipeline) as session:
         sql = read_tables(session, generation.made_from(pipeline)).sql
-        suspects = Suspects(clients, session, sql, generation, since)
+        suspects = Suspects(clients, session, sql, generation, since, checksums=checksums)
         try:
             _note_all(suspects, sql)
         except UnreadableRow:
@@ -50,7 +50,7 @@ def compare(clients: Clients, pipeline: Pipeline, generation: Generation) -> Com
 def _note_all(suspects: Suspects, sql: DocumentSql) -> None:
     for expected, stored in _buckets(suspects.clients, suspects.session, sql, suspects.generation.index):
         for identifier in expected.keys() | stored.keys():
-            suspects.note(identifier, differs=expected.get(identifier) != stored.get(identifier))
+            suspects.note_documents(identifier, expected.get(identifier), stored.get(identifier))
 
 
 def _buckets(clients: Clients, session: Session, sql: DocumentSql, index: str) -> Iterator[tuple[Documents, Documents]]:

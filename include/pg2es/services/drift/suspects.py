@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pg2es.adapters.elasticsearch import Versioned, fetch_documents, probe_tombstones
 from pg2es.adapters.postgres import Session, fetch_one, translate_sql_errors
 from pg2es.core.batches import in_batches
-from pg2es.core.drift import SAMPLE, Comparison, Drift, classify, find_field_differences
+from pg2es.core.drift import SAMPLE, Checksums, Comparison, Drift, classify, find_field_differences
 from pg2es.core.redaction import redact_reason
 from pg2es.core.sql import DocumentSql, copy_out, protocol
 from pg2es.services.clients import Clients
@@ -45,7 +45,8 @@ Fingerprint = bytes | None
 class Suspects:
     """What a comparison of one generation notes, document by document, until it is judged.
 
-    `since` is the LSN of a marker that was written before the first reading.
+    `since` is the LSN of a marker that was written before the first reading. `checksums`: the result has those of both
+    sides, over every document of which it is known whether it is equal.
     """
 
     clients: Clients
@@ -53,10 +54,12 @@ class Suspects:
     sql: DocumentSql
     generation: Generation
     since: int
+    checksums: bool = False
     noted: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.result = Comparison(self.sql.pipeline.name, self.generation.index)
+        sums = Checksums() if self.checksums else None
+        self.result = Comparison(self.sql.pipeline.name, self.generation.index, checksums=sums)
 
     def note_unreadable(self, rows: dict[str, str]) -> None:
         """Note rows whose documents PostgreSQL cannot make, with its words: nothing can be said of them."""
@@ -65,7 +68,13 @@ class Suspects:
 
     def anew(self) -> "Suspects":
         """Return suspects of the same generation with nothing noted, after the last judgement."""
-        return Suspects(self.clients, self.session, self.sql, self.generation, self.since)
+        return Suspects(self.clients, self.session, self.sql, self.generation, self.since, self.checksums)
+
+    def note_documents(self, identifier: str, expected: bytes | None, stored: bytes | None) -> None:
+        """Note what both sides say of a document at first sight."""
+        self.note(identifier, differs=expected != stored)
+        if expected == stored:
+            self._sum(identifier, expected, stored)
 
     def note(self, identifier: str, *, differs: bool) -> None:
         """Note whether a document differs at first sight."""
@@ -116,9 +125,11 @@ class Suspects:
         for identifier in ids:
             if identifier in self.result.unreadable:
                 continue
-            kind = classify(expected.get(identifier), _source(stored.get(identifier)))
+            ours, theirs = expected.get(identifier), _source(stored.get(identifier))
+            kind = classify(ours, theirs)
             if kind is None:
                 self.result.equal += identifier in stored
+                self._sum(identifier, ours, theirs)
             elif before[identifier] == _fingerprint(expected.get(identifier)):
                 differing[identifier] = kind
             else:
@@ -136,6 +147,11 @@ class Suspects:
                 continue
             self.result.rewound += version > last
             self._record(identifier, kind, _source(stored.get(identifier)), expected.get(identifier))
+            self._sum(identifier, expected.get(identifier), _source(stored.get(identifier)))
+
+    def _sum(self, identifier: str, expected: bytes | None, stored: bytes | None) -> None:
+        if self.result.checksums:
+            self.result.checksums.add(identifier, expected, stored)
 
     def _record(self, identifier: str, kind: Drift, stored: bytes | None, expected: bytes | None) -> None:
         ids = self.result.ids[kind]

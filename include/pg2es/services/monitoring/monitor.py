@@ -242,12 +242,7 @@ class _Look:
         )
 
     def _count_dead_letters(self, source: Source) -> int:
-        topic, admin = source.dead_letter_topic, self.clients.kafka
-        if topic not in kafka.list_topics(admin):
-            return 0  # nothing was deployed yet
-        first, ends = kafka.first_offsets(admin, [topic]), kafka.end_offsets(admin, [topic])
-        committed = kafka.committed_offsets(admin, source.replay_group, ends)
-        return sum(end - max(first[place], min(committed.get(place, 0), end)) for place, end in ends.items())
+        return kafka.count_open(self.clients.kafka, source.dead_letter_topic, source.replay_group)
 
     def _show_pipeline(self, pipeline: Pipeline, now: Counters | None, before: Counters | None) -> PipelineStatus:
         marker = self.sinks.get(pipeline.name)
