@@ -10,7 +10,7 @@ MAVEN := mvn --quiet --batch-mode
 PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: help demo test test-all check unit java setup up down status logs clean lint format bench bench-quick docs screenshots requirements system browser everything
+.PHONY: help demo test test-all faults soak check unit java setup up down status logs clean lint format bench bench-quick docs screenshots requirements system browser everything
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,13 @@ test: setup browser ## Run every check, and every test but the long ones, on sta
 
 test-all: setup everything ## Run every check and every test
 	$(BIN)/python -m tests.run --all
+
+faults: setup everything ## Let every fault strike in every phase, and write docs/reliability.md
+	$(BIN)/python -m tests.faults
+
+MINUTES ?= 30
+soak: setup everything ## Let faults strike at random: make soak MINUTES=30 SEED=7
+	$(BIN)/python -m tests.faults --soak $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: setup ## Run what needs no server: lint, types, unit tests, JUnit
 	@$(MAKE) --no-print-directory --output-sync=target lint unit java

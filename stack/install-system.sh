@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that pg2es and its stack need, where apt is there and may be used; elsewhere names all that
-# is missing in one message. Instant when nothing is. With the argument `browser`, also the Chromium of the tests; with
-# `everything`, also the Redis of the long ones.
+# is missing in one message. Instant when nothing is. With the argument `browser`, also the Chromium of the tests and the
+# packet filter that cuts their links; with `everything`, also the Redis of the long ones.
 set -eu
 wanted=${1:-}
 here=$(dirname "$0")
@@ -16,6 +16,7 @@ find_missing() {
     has xz || echo xz
     has setpriv || echo setpriv
     [ "$wanted" != browser ] && [ "$wanted" != everything ] || has chromium || echo chromium
+    [ "$wanted" != browser ] && [ "$wanted" != everything ] || has nft || has /usr/sbin/nft || echo nftables
     [ "$wanted" != everything ] || has redis-server || echo redis
 }
 
@@ -27,6 +28,7 @@ describe() {
         xz) echo "xz (xz-utils)" ;;
         setpriv) echo "setpriv (util-linux)" ;;
         chromium) echo "Chromium, as /usr/bin/chromium" ;;
+        nftables) echo "nftables, as nft" ;;
         redis) echo "Redis, as redis-server" ;;
     esac
 }
@@ -50,6 +52,7 @@ list_packages() {
             xz) echo xz-utils ;;
             setpriv) echo util-linux ;;
             chromium) echo chromium ;;
+            nftables) echo nftables ;;
             redis) echo redis-server ;;
         esac
     done

@@ -4,8 +4,8 @@
     start of two stacks, then integration, DAG and fault tests on them ├▶  where the time went
     start of a third with Airflow, then end-to-end tests              ─┘
 
-What is marked `long` runs with `--all` only. Each part writes to `.stack/test/report/`, and what it printed is shown
-when it is over.
+What is marked `long` runs with `--all` only, the table of faults by `python -m tests.faults`. Each part writes to
+`.stack/test/report/`, and what it printed is shown when it is over.
 """
 
 import argparse
@@ -32,6 +32,7 @@ COPIED = ("platform.yaml", "sources", "pipelines", "documents", "mappings")
 PYTHON = sys.executable
 STACK = [PYTHON, "-m", "stack"]
 AIRFLOW_TESTS = ["tests/e2e"]
+IN_LANES = ("--numprocesses", str(len(lanes.BARE)))
 BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults", "tests/package"]
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -79,16 +80,20 @@ def pytest_part(name: str, tests: Sequence[str], *options: str, variables: Mappi
     )
 
 
+def start_bare_stacks() -> list[Part]:
+    """Return what starts the stacks without Airflow."""
+    return [Part(f"stack-{lane}", [*STACK, "up", *lanes.BARE_SERVICES], lanes.variables(lane)) for lane in lanes.BARE]
+
+
 def make_chains(*, everything: bool) -> list[list[Part]]:
     """Return what runs at the same time; the parts of a chain run one after the other, until one fails."""
-    chosen = () if everything else ("-m", "not long")
-    workers = ("--numprocesses", str(len(lanes.BARE)), "--dist", "loadfile", "--no-loadscope-reorder")
-    bare = [Part(f"stack-{lane}", [*STACK, "up", *lanes.BARE_SERVICES], lanes.variables(lane)) for lane in lanes.BARE]
+    chosen = ("-m", "not faults and not soak" if everything else "not long and not faults and not soak")
+    workers = (*IN_LANES, "--dist", "loadfile", "--no-loadscope-reorder")
     airflow = lanes.variables(lanes.AIRFLOW) | {"PG2ES_CONFIG": str(lanes.config_folder(lanes.AIRFLOW))}
     return [
         # Behind the stacks: they take longest, and wait more than they work.
         [Part("check", ["nice", "-n", "10", "make", "--no-print-directory", "check"])],
-        [*bare, pytest_part("servers", BARE_TESTS, *workers, *chosen)],
+        [*start_bare_stacks(), pytest_part("servers", BARE_TESTS, *workers, *chosen)],
         [
             Part(f"stack-{lanes.AIRFLOW}", [*STACK, "up"], airflow),
             pytest_part("e2e", AIRFLOW_TESTS, *chosen, variables=airflow),
@@ -135,13 +140,17 @@ def main() -> int:
     """Run everything and return the exit status."""
     parser = argparse.ArgumentParser(description="Runs the tests.")
     parser.add_argument("--all", action="store_true", help="also what is marked `long`")
-    everything = parser.parse_args().all
+    return run(make_chains(everything=parser.parse_args().all))
+
+
+def run(chains: Sequence[Sequence[Part]]) -> int:
+    """Run chains on stacks that are there for them alone, say where the time went, and return the exit status."""
     signal.signal(signal.SIGTERM, end_parts)
     signal.signal(signal.SIGINT, end_parts)
     started = time.monotonic()
     with stopped_stacks():
         prepare_folders()
-        passed = run_chains(make_chains(everything=everything))
+        passed = run_chains(chains)
     slowest.show_reports(sorted(REPORTS.glob("*.xml")), _out)
     _out.rule(f"all of it: {'passed' if passed else 'FAILED'} in {time.monotonic() - started:.0f} s")
     return 0 if passed else 1

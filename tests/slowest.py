@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 SHOWN = 25
+TIMED = ("setup ", "teardown ")
+"""What the names of fixtures begin with."""
 
 
 def read(reports: Iterable[Path]) -> tuple[dict[str, float], dict[str, float]]:
@@ -25,7 +27,8 @@ def read(reports: Iterable[Path]) -> tuple[dict[str, float], dict[str, float]]:
             module = case.get("classname", "")
             total = float(case.get("time", 0))
             modules[module] += total
-            for fixture in case.iter("property"):
+            fixtures = (found for found in case.iter("property") if found.get("name", "").startswith(TIMED))
+            for fixture in fixtures:
                 seconds = float(fixture.get("value", 0))
                 parts[f"{module}: {fixture.get('name')}"] += seconds
                 total -= seconds

@@ -181,11 +181,12 @@ class ProjectFolder:
         return self.clients().project.source(self.source)
 
 
-def open_elasticsearch() -> Elasticsearch:
-    """Return a client of the batch jobs' user."""
+def open_elasticsearch(*, superuser: bool = False) -> Elasticsearch:
+    """Return a client of the batch jobs' user, or of the superuser."""
+    user = "PG2ES_ELASTICSEARCH_SUPERUSER" if superuser else "PG2ES_ELASTICSEARCH_USER"
+    password = "PG2ES_ELASTICSEARCH_SUPERUSER_PASSWORD" if superuser else "PG2ES_ELASTICSEARCH_PASSWORD"
     return Elasticsearch(
-        os.environ["PG2ES_ELASTICSEARCH_URLS"].split(","),
-        basic_auth=(os.environ["PG2ES_ELASTICSEARCH_USER"], os.environ["PG2ES_ELASTICSEARCH_PASSWORD"]),
+        os.environ["PG2ES_ELASTICSEARCH_URLS"].split(","), basic_auth=(os.environ[user], os.environ[password])
     )
 
 

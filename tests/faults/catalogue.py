@@ -1,0 +1,186 @@
+"""What can go wrong: each fault strikes a world when it is entered and is over when it is left.
+
+Whatever has no `hand` mends itself.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from stack import processes
+from stack.config import load_config
+from stack.launcher import Stack
+from tests.faults import network
+from tests.faults.world import Job, World
+from tests.support import connect, open_elasticsearch
+
+SERVERS = ("postgres", "kafka", "elasticsearch")
+WORKERS = {"source worker": lambda world: world.source.connector, "sink worker": lambda world: world.sink}
+LINKS = {"PostgreSQL": "postgres", "Kafka": "kafka", "Elasticsearch": "elasticsearch"}
+LATENCY_S = 0.3
+
+_STANDSTILL = threading.Event()
+"""Nobody sets it: waiting for it is the time that a fault lasts."""
+
+Strike = Callable[[World, Job | None], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong: what it is, how it strikes, and for how long at least.
+
+    `hand`: the command that a person has to run afterwards.
+    """
+
+    name: str
+    strike: Strike
+    lasts_s: float = 5
+    hand: Callable[[World], tuple[str, ...]] | None = None
+
+
+@contextmanager
+def killed(find: Callable[[World], str], world: World, _: Job | None) -> Iterator[None]:
+    """SIGKILL a server; it comes back at the end."""
+    server, stack = find(world), Stack()
+    stack.kill(server)
+    try:
+        yield
+    finally:
+        stack.start(server)
+
+
+@contextmanager
+def frozen(find: Callable[[World], str], world: World, _: Job | None) -> Iterator[None]:
+    """SIGSTOP every process of a server: its ports take connections, and nobody answers."""
+    family = processes.find_family(Stack().find(find(world)).marker)
+    for process in family:
+        process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in family:
+            process.send(signal.SIGCONT)
+
+
+@contextmanager
+def job_killed(_: World, job: Job | None) -> Iterator[None]:
+    """SIGKILL the command; it is started again."""
+    if job:
+        job.process.kill()
+        job.process.wait()
+    yield
+
+
+@contextmanager
+def job_frozen(_: World, job: Job | None) -> Iterator[None]:
+    """SIGSTOP the command."""
+    if job:
+        job.process.send_signal(signal.SIGSTOP)
+    yield
+    if job:
+        job.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def flooded(_world: World, _: Job | None) -> Iterator[None]:
+    """Let Elasticsearch refuse every write, as it does when its disk is nearly full."""
+    block = "cluster.blocks.read_only_allow_delete"
+    with open_elasticsearch(superuser=True) as client:
+        client.cluster.put_settings(persistent={block: True})
+        try:
+            yield
+        finally:
+            client.cluster.put_settings(persistent={block: None})
+
+
+@contextmanager
+def open_transaction(world: World, _: Job | None) -> Iterator[None]:
+    """Leave a transaction open that has written: no start fence passes it."""
+    with connect(world.database.name) as session, session.transaction():
+        session.execute("INSERT INTO public.notes VALUES (-1, 'long', 1)")
+        yield
+    world.database.execute("DELETE FROM public.notes WHERE id = -1")
+
+
+@contextmanager
+def prepared_transaction(world: World, _: Job | None) -> Iterator[None]:
+    """Leave a prepared transaction, which belongs to no session and outlives even the server."""
+    name = f"pg2es_{world.database.name}"
+    world.database.execute(f"BEGIN; INSERT INTO public.notes VALUES (-2, 'prepared', 1); PREPARE TRANSACTION '{name}'")
+    try:
+        yield
+    finally:
+        world.database.execute(f"COMMIT PREPARED '{name}'")
+
+
+@contextmanager
+def large_transaction(world: World, _: Job | None) -> Iterator[None]:
+    """Change every row several times in one transaction."""
+    with connect(world.database.name) as session, session.transaction():
+        for number in range(5):
+            session.execute("UPDATE public.notes SET body = %s || id WHERE id <= 30000", [f"large {number} of "])
+    yield
+
+
+@contextmanager
+def slot_dropped(world: World, _: Job | None) -> Iterator[None]:
+    """Drop the replication slot under its reader."""
+    slot = world.source.slot
+    with connect(world.database.name, superuser=True) as session:
+        while session.execute(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active", [slot]
+        ).fetchone():
+            pass
+        session.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+    yield
+
+
+def _on(port: str, fault: Callable[[int], AbstractContextManager[None]]) -> Strike:
+    return lambda _world, _job: fault(load_config().ports[port])
+
+
+def _server(name: str) -> Callable[[World], str]:
+    return lambda _: name
+
+
+def _worker(of: Callable[[World], str]) -> Callable[[World], str]:
+    return lambda world: world.worker_of(of(world))
+
+
+def _strike(how: Callable[..., AbstractContextManager[None]], find: Callable[[World], str]) -> Strike:
+    return lambda world, job: how(find, world, job)
+
+
+_DYING = {
+    **{server: _server(server) for server in SERVERS},
+    **{name: _worker(of) for name, of in WORKERS.items()},
+}
+
+FAULTS = {
+    fault.name: fault
+    for fault in (
+        *(Fault(f"{name} killed", _strike(killed, find)) for name, find in _DYING.items()),
+        *(Fault(f"{name} frozen", _strike(frozen, find), 20) for name, find in _DYING.items()),
+        Fault("job killed", job_killed, 0),
+        Fault("job frozen", job_frozen, 20),
+        *(Fault(f"link to {name} cut", _on(port, network.cut), 20) for name, port in LINKS.items()),
+        *(Fault(f"link to {name} refused", _on(port, network.refused)) for name, port in LINKS.items()),
+        *(Fault(f"link to {name} half open", _on(port, network.half_open), 90) for name, port in LINKS.items()),
+        *(
+            Fault(f"link to {name} slow", _on(port, lambda number: network.slow(number, LATENCY_S)), 20)
+            for name, port in LINKS.items()
+        ),
+        Fault("disk of Elasticsearch full", flooded, 20),
+        Fault("open transaction", open_transaction, 20),
+        Fault("prepared transaction", prepared_transaction, 20),
+        Fault("large transaction", large_transaction, 0),
+        Fault("slot dropped", slot_dropped, 0, hand=lambda world: ("recover", world.source.name, "--yes")),
+    )
+}
+
+
+def wait(seconds: float) -> None:
+    """Let a fault last."""
+    _STANDSTILL.wait(seconds)

@@ -1,0 +1,53 @@
+"""One cell of the table: a fault strikes in a phase, and what it took until all was well again."""
+
+import time
+from dataclasses import dataclass
+
+from pg2es.services.waiting import wait_for
+from tests.faults.catalogue import Fault, wait
+from tests.faults.ledger import Ledger
+from tests.faults.phases import Phase
+from tests.faults.world import Job, Keeper, World
+
+TIMEOUT_S = 60
+LOOK_S = 0.01
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What happened: the seconds from the end of the fault until everything was searchable, and who had to help."""
+
+    seconds: float
+    failed_runs: list[str]
+    """What runs of the command said that failed; the next one succeeded."""
+
+
+def strike(world: World, fault: Fault, phase: Phase, ledger: Ledger, keeper: Keeper) -> Struck:
+    """Let a fault strike amid a phase, with writers at work, and return when all is done and searchable."""
+    job = _begin(world, phase)
+    with fault.strike(world, job):
+        wait(fault.lasts_s)
+    if fault.hand:
+        with keeper.held():
+            world.start(*fault.hand(world)).finish()
+    before = ledger.committed
+    if job:
+        job.finish()
+    wait_for(
+        lambda: ledger.committed > before,
+        timeout_s=TIMEOUT_S,
+        on_timeout=lambda: AssertionError("nobody writes after the fault"),
+    )
+    return Struck(world.settle(), job.said if job else [])
+
+
+def _begin(world: World, phase: Phase) -> Job | None:
+    """Return when the work of a phase is under way."""
+    is_amid = phase.begin(world)
+    job = world.start(*phase.command) if phase.command else None
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_amid(world) and (job is None or job.runs):
+        wait(LOOK_S)  # often: the work of some phases is done within a second
+        assert time.monotonic() < deadline, f"{phase.name} does not come to its work"
+    assert job is None or job.runs, f"{job} was over before the fault: {job.process.communicate()}"
+    return job

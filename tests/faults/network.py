@@ -1,0 +1,140 @@
+"""Faults of the network between the servers of this machine, made by rules of the kernel's packet filter (nftables).
+
+The rules of a fault stand in a table of their own, which goes as a whole when the fault is over. To set them takes
+root, as it does for a firewall.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from stack.config import HOST
+
+_MARK = 77
+"""Of the packets that a slow link sends on: they are not redirected again."""
+_BYTES = 65_536
+
+
+@contextmanager
+def cut(port: int) -> Iterator[None]:
+    """Drop every packet to and from the server on a port: nobody is told, whoever asks waits."""
+    with _filter(f"tcp dport {port} drop", f"tcp sport {port} drop"):
+        yield
+
+
+@contextmanager
+def refused(port: int) -> Iterator[None]:
+    """Reset every connection to the server on a port, and refuse new ones."""
+    with _filter(f"tcp dport {port} reject with tcp reset"):
+        yield
+
+
+@contextmanager
+def half_open(port: int) -> Iterator[None]:
+    """Drop the packets of all connections that the server on a port has now; connections made anew are sound.
+
+    As when a firewall has forgotten them: no end is told, and both believe in them until they notice by themselves.
+    """
+    theirs = _connected(port)
+    with _filter(f"tcp dport {port} tcp sport {theirs} drop", f"tcp sport {port} tcp dport {theirs} drop"):
+        yield
+
+
+@contextmanager
+def slow(port: int, delay_s: float) -> Iterator[None]:
+    """Let whatever is sent to the server on a port arrive so much later; who is connected has to connect anew."""
+    with _slow_link(port, delay_s) as link:
+        old = f"tcp dport {port} tcp sport {_connected(port)} reject with tcp reset"
+        late = f"tcp dport {port} meta mark != {_MARK} redirect to :{link}"
+        with _table("pg2es_slow", "nat", "-100", late), _filter(old):
+            yield
+
+
+def _connected(port: int) -> str:
+    """Return the ports from which the server on a port is reached now, as a set of nftables."""
+    found = {c.raddr.port for c in psutil.net_connections("tcp") if c.raddr and c.laddr and c.laddr.port == port}
+    if not found:
+        raise AssertionError(f"nobody is connected to port {port}")
+    return f"{{ {', '.join(map(str, sorted(found)))} }}"
+
+
+@contextmanager
+def _filter(*rules: str) -> Iterator[None]:
+    with _table("pg2es_faults", "filter", "0", *rules):
+        yield
+
+
+@contextmanager
+def _table(name: str, kind: str, priority: str, *rules: str) -> Iterator[None]:
+    chain = "; ".join([f"type {kind} hook output priority {priority}", *rules])
+    name = f"{name}_{os.getpid()}"
+    _nft(f"table ip {name} {{ chain output {{ {chain}; }} }}")
+    try:
+        yield
+    finally:
+        _nft(f"delete table ip {name}")
+
+
+def _nft(commands: str) -> None:
+    subprocess.run(["nft", "-f", "-"], input=commands, text=True, check=True)
+
+
+@contextmanager
+def _slow_link(port: int, delay_s: float) -> Iterator[int]:
+    """Give the port of a link that hands on, to and from a server, what came; to the server later."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _MARK)
+        server.setblocking(False)
+        with suppress(OSError):
+            await asyncio.get_running_loop().sock_connect(server, (HOST, port))
+            from_server, to_server = await asyncio.open_connection(sock=server)
+            await asyncio.gather(_hand_on(reader, to_server, delay_s), _hand_on(from_server, writer, 0))
+
+    async def listen() -> asyncio.Server:
+        return await asyncio.start_server(take, HOST, 0)
+
+    async def close() -> None:
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        asyncio.run_coroutine_threadsafe(close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, delay_s: float) -> None:
+    """Hand on what comes until it ends, each piece `delay_s` after it came and in its order."""
+    loop = asyncio.get_running_loop()
+    pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    async def send() -> None:
+        with suppress(OSError):
+            while (piece := await pieces.get())[1]:
+                await asyncio.sleep(piece[0] - loop.time())
+                target.write(piece[1])
+                await target.drain()
+        target.close()
+
+    sending = asyncio.create_task(send())
+    with suppress(OSError):
+        while content := await source.read(_BYTES):
+            pieces.put_nowait((loop.time() + delay_s, content))
+    pieces.put_nowait((loop.time() + delay_s, b""))
+    await sending

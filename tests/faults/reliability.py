@@ -1,0 +1,81 @@
+"""docs/reliability.md, written from the JUnit report of the table."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from stack.config import CHECKOUT
+from tests.faults.catalogue import FAULTS
+from tests.faults.phases import PHASES
+
+PAGE = CHECKOUT / "docs" / "reliability.md"
+HEAD = """\
+# Faults, and what became of them
+
+Written by `make faults`, which lets each fault strike in the midst of each kind of work, on real servers, while writers
+change rows and write down, outside PostgreSQL, what was acknowledged to them. Afterwards every row has to be what was
+acknowledged, every document what its row says, byte for byte and judged by code that shares nothing with pg2es; no
+deleted row may be back, and no dead letter may wait. A cell has the seconds from the end of the fault until everything
+that had been committed was searchable.
+"""
+AGAIN = "¹"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What was found in a cell; no `seconds`: it failed."""
+
+    seconds: str | None
+    failed_runs: str = ""
+    commits: int = 0
+    documents: int = 0
+
+    def __str__(self) -> str:
+        return f"{float(self.seconds):.1f}{AGAIN if self.failed_runs else ''}" if self.seconds else "**failed**"
+
+
+Cells = dict[tuple[str, str], Cell]
+
+
+def read(reports: Iterable[Path]) -> Cells:
+    """Return the cells that reports tell of."""
+    cells: Cells = {}
+    for report in reports:
+        for case in ET.parse(report).iter("testcase"):
+            if "test_table" not in case.get("classname", ""):
+                continue
+            found = {each.get("name"): each.get("value", "") for each in case.iter("property")}
+            fault, phase = case.get("name", "").partition("[")[2].removesuffix("]").rsplit("-", 1)
+            seconds = found.get("seconds") if case.find("failure") is None and case.find("error") is None else None
+            cells[fault, phase] = Cell(
+                seconds,
+                found.get("failed_runs", ""),
+                int(found.get("commits") or 0),
+                int(found.get("documents") or 0),
+            )
+    return cells
+
+
+def describe(cells: Cells) -> Iterator[str]:
+    """Give the lines of the page."""
+    yield HEAD
+    yield f"| fault | {' | '.join(PHASES)} |"
+    yield f"|---|{'---|' * len(PHASES)}"
+    for fault, about in FAULTS.items():
+        hand = " ²" if about.hand else ""
+        lasts = f", {about.lasts_s:.0f} s" if about.lasts_s else ""
+        yield f"| {fault}{lasts}{hand} | {' | '.join(str(cells.get((fault, phase), 'open')) for phase in PHASES)} |"
+    commits = sum(cell.commits for cell in cells.values())
+    documents = sum(cell.documents for cell in cells.values())
+    yield ""
+    yield f"{len(cells)} cells, {commits:,} acknowledged transactions, {documents:,} documents compared."
+    yield ""
+    yield f"{AGAIN} The command failed with a sentence and was started again, as Airflow does with a task that fails."
+    yield "² Somebody has to run `pg2es recover`, or the DAG of that name; everything else needs no hand."
+    yield ""
+
+
+def write(reports: Iterable[Path]) -> None:
+    """Write the page."""
+    PAGE.write_text("\n".join(describe(read(reports))), encoding="utf-8")
