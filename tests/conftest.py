@@ -22,6 +22,7 @@ from tests.support import (
     remove_stream,
     temporary_database,
     temporary_prefix,
+    temporary_stream,
 )
 
 SLOWEST = (
@@ -145,8 +146,5 @@ def module_folder(
     tmp_path_factory: pytest.TempPathFactory, elasticsearch: Elasticsearch
 ) -> Iterator[tuple[ProjectFolder, Database]]:
     """As `streamed_folder`, with its database, for all tests of a module: connectors take seconds to start and stop."""
-    name = new_name()
-    with temporary_database(name) as database, temporary_prefix(elasticsearch, name) as prefix:
-        folder = ProjectFolder.create(tmp_path_factory.mktemp(name) / "include", database, prefix)
-        yield folder, database
-        remove_stream(folder.clients(), folder.source_model())
+    with temporary_stream(tmp_path_factory.mktemp("module"), elasticsearch) as made:
+        yield made

@@ -181,6 +181,16 @@ class ProjectFolder:
         return self.clients().project.source(self.source)
 
 
+@contextmanager
+def temporary_stream(folder: Path, client: Elasticsearch) -> Iterator[tuple[ProjectFolder, Database]]:
+    """Give a configuration folder whose connectors may be deployed, with its database; all of it goes at the end."""
+    name = new_name()
+    with temporary_database(name) as database, temporary_prefix(client, name) as prefix:
+        project = ProjectFolder.create(folder / "include", database, prefix)
+        yield project, database
+        remove_stream(project.clients(), project.source_model())
+
+
 def open_elasticsearch(*, superuser: bool = False) -> Elasticsearch:
     """Return a client of the batch jobs' user, or of the superuser."""
     user = "PG2ES_ELASTICSEARCH_SUPERUSER" if superuser else "PG2ES_ELASTICSEARCH_USER"

@@ -31,13 +31,14 @@ Strike = Callable[[World, Job | None], AbstractContextManager[None]]
 class Fault:
     """Something that goes wrong: what it is, how it strikes, and for how long at least.
 
-    `hand`: the command that a person has to run afterwards.
+    `hand`: the command that a person has to run afterwards. `stays`: it is not over before all is well again.
     """
 
     name: str
     strike: Strike
     lasts_s: float = 5
     hand: Callable[[World], tuple[str, ...]] | None = None
+    stays: bool = False
 
 
 @contextmanager
@@ -167,7 +168,10 @@ FAULTS = {
         Fault("job frozen", job_frozen, 20),
         *(Fault(f"link to {name} cut", _on(port, network.cut), 20) for name, port in LINKS.items()),
         *(Fault(f"link to {name} refused", _on(port, network.refused)) for name, port in LINKS.items()),
-        *(Fault(f"link to {name} half open", _on(port, network.half_open), 90) for name, port in LINKS.items()),
+        *(
+            Fault(f"link to {name} half open", _on(port, network.half_open), 0, stays=True)
+            for name, port in LINKS.items()
+        ),
         *(
             Fault(f"link to {name} slow", _on(port, lambda number: network.slow(number, LATENCY_S)), 20)
             for name, port in LINKS.items()

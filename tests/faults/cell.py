@@ -1,6 +1,7 @@
 """One cell of the table: a fault strikes in a phase, and what it took until all was well again."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pg2es.services.waiting import wait_for
@@ -25,20 +26,23 @@ class Struck:
 def strike(world: World, fault: Fault, phase: Phase, ledger: Ledger, keeper: Keeper) -> Struck:
     """Let a fault strike amid a phase, with writers at work, and return when all is done and searchable."""
     job = _begin(world, phase)
-    with fault.strike(world, job):
+    with ExitStack() as struck:
+        struck.enter_context(fault.strike(world, job))
         wait(fault.lasts_s)
-    if fault.hand:
-        with keeper.held():
-            world.start(*fault.hand(world)).finish()
-    before = ledger.committed
-    if job:
-        job.finish()
-    wait_for(
-        lambda: ledger.committed > before,
-        timeout_s=TIMEOUT_S,
-        on_timeout=lambda: AssertionError("nobody writes after the fault"),
-    )
-    return Struck(world.settle(), job.said if job else [])
+        if not fault.stays:
+            struck.close()
+        if fault.hand:
+            with keeper.held():
+                world.start(*fault.hand(world)).finish()
+        before = ledger.committed
+        if job:
+            job.finish()
+        wait_for(
+            lambda: ledger.committed > before,
+            timeout_s=TIMEOUT_S,
+            on_timeout=lambda: AssertionError("nobody writes after the fault"),
+        )
+        return Struck(world.settle(), job.said if job else [])
 
 
 def _begin(world: World, phase: Phase) -> Job | None:

@@ -72,17 +72,26 @@ def _filter(*rules: str) -> Iterator[None]:
 
 @contextmanager
 def _table(name: str, kind: str, priority: str, *rules: str) -> Iterator[None]:
-    chain = "; ".join([f"type {kind} hook output priority {priority}", *rules])
+    _remove_leftovers()
     name = f"{name}_{os.getpid()}"
-    _nft(f"table ip {name} {{ chain output {{ {chain}; }} }}")
+    chain = "\n".join([f"type {kind} hook output priority {priority};", *rules])
+    _nft(f"table ip {name} {{\nchain output {{\n{chain}\n}}\n}}\n")
     try:
         yield
     finally:
-        _nft(f"delete table ip {name}")
+        _nft(f"delete table ip {name}\n")
 
 
-def _nft(commands: str) -> None:
-    subprocess.run(["nft", "-f", "-"], input=commands, text=True, check=True)
+def _remove_leftovers() -> None:
+    """Remove the rules of processes that were killed."""
+    for line in _nft("list tables ip\n").splitlines():
+        name = line.split()[-1]
+        if name.startswith("pg2es_") and not psutil.pid_exists(int(name.rpartition("_")[2])):
+            _nft(f"delete table ip {name}\n")
+
+
+def _nft(commands: str) -> str:
+    return subprocess.run(["nft", "-f", "-"], input=commands, text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
 @contextmanager

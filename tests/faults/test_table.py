@@ -3,19 +3,43 @@
 `make faults` runs the whole table and writes docs/reliability.md; one cell of each fault is in every run of the tests.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
 import pytest
+from elasticsearch import Elasticsearch
 
 from tests.faults.catalogue import FAULTS
 from tests.faults.cell import strike
 from tests.faults.ledger import writing
 from tests.faults.phases import PHASES
 from tests.faults.world import World
-from tests.support import Database, ProjectFolder
+from tests.support import temporary_stream
+
+
+class Worlds:
+    """Gives the world of the cell before, or another one, when that cell has failed: what it broke stays behind."""
+
+    def __init__(self, make: Callable[[], World]) -> None:
+        self._make = make
+        self._kept: World | None = None
+
+    def take(self) -> World:
+        """Return the world, which is not given to anybody else unless it is kept."""
+        world, self._kept = self._kept or self._make(), None
+        return world
+
+    def keep(self, world: World) -> None:
+        """Let the next cell have it."""
+        self._kept = world
 
 
 @pytest.fixture(scope="module")
-def world(module_folder: tuple[ProjectFolder, Database]) -> World:
-    return World(*module_folder)
+def worlds(tmp_path_factory: pytest.TempPathFactory, elasticsearch: Elasticsearch) -> Iterator[Worlds]:
+    with ExitStack() as stack:
+        yield Worlds(
+            lambda: World(*stack.enter_context(temporary_stream(tmp_path_factory.mktemp("world"), elasticsearch)))
+        )
 
 
 EVERY_RUN = {
@@ -39,7 +63,8 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("fault", "phase"), CELLS)
-def test_it_holds(world: World, fault: str, phase: str, request: pytest.FixtureRequest) -> None:
+def test_it_holds(worlds: Worlds, fault: str, phase: str, request: pytest.FixtureRequest) -> None:
+    world = worlds.take()
     with world.mended() as keeper, writing(world.database) as ledger:
         struck = strike(world, FAULTS[fault], PHASES[phase], ledger, keeper)
     world.settle()
@@ -54,3 +79,4 @@ def test_it_holds(world: World, fault: str, phase: str, request: pytest.FixtureR
         "documents": world.check(ledger),
     }
     request.node.user_properties += found.items()
+    worlds.keep(world)

@@ -9,7 +9,7 @@ from pg2es.adapters.elasticsearch import indices
 from pg2es.core.config import Pipeline
 from pg2es.core.errors import GenerationError, SchemaChanged
 from pg2es.core.generations import Difference, Plan, Recipe, Verdict, index_changes
-from pg2es.services import backfill
+from pg2es.services import backfill, reindex
 from pg2es.services.clients import Clients
 from pg2es.services.generations import (
     Generation,
@@ -424,11 +424,25 @@ def test_another_database_needs_a_new_generation(planned: Planned) -> None:
 
 def test_another_format_needs_a_new_generation(planned: Planned) -> None:
     planned.clients.elasticsearch.indices.put_mapping(
-        index=planned.generation.index, meta={"pg2es": {"format": 99, "of": "another version"}}
+        index=planned.generation.index, meta={"pg2es": {"format": 0, "of": "another version"}}
     )
     found = planned.only_difference()
     assert (found.path, found.verdict) == ("pg2es format", Verdict.REINDEX)
-    assert "has pg2es format 99, this version writes 1" in found.reason
+    assert "has pg2es format 0, this version writes 1" in found.reason
+
+
+def test_what_a_newer_pg2es_wrote_is_left_alone(planned: Planned) -> None:
+    client, index = planned.clients.elasticsearch, planned.generation.index
+    newer = planned.generation.meta.to_mapping()["pg2es"] | {"version": "99.0", "what": "nobody knows here"}
+    client.indices.put_mapping(index=index, meta={"pg2es": newer})
+    found = planned.only_difference()
+    assert (found.path, found.verdict) == ("pg2es version", Verdict.BROKEN)
+    assert "Upgrade the sink on every worker of Kafka Connect, then Airflow and the shell" in found.reason
+    with pytest.raises(GenerationError, match="newer pg2es"):
+        backfill.prepare(planned.clients, planned.pipeline)
+    with pytest.raises(GenerationError, match="newer pg2es"):
+        reindex.plan(planned.clients, planned.pipeline, take_over_index=False)
+    assert client.indices.get_mapping(index=index)[index]["mappings"]["_meta"]["pg2es"] == newer
 
 
 def test_an_index_that_is_not_filled_is_filled_in_place(notes: Planned) -> None:

@@ -131,7 +131,7 @@ class TestSource:
             with suppress(ValueError):
                 check_options({name: "x"})
                 allowed.add(name)
-        assert allowed <= {"poll.interval.ms", "max.batch.size", "max.queue.size"} | {
+        assert allowed <= {"driver.socketTimeout", "poll.interval.ms", "max.batch.size", "max.queue.size"} | {
             name for name in ours if name.startswith("producer.override.")
         }
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pg2es import __version__
 from pg2es.core.backfill import BlockRange, Chunk, Relation, plan_chunks
 from pg2es.core.backfill.chunks import MAX_CHUNKS
 from pg2es.core.config import Related
@@ -132,20 +133,23 @@ class TestGeneration:
             recipe=RECIPE.model_copy(update={"mapping": mapped}),
             replaced_at=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
             keep_until=datetime(2025, 1, 3, 3, 4, 5, tzinfo=UTC),
+            version=__version__,
         )
         assert Meta.from_mapping("orders-000001", json.loads(json.dumps(kept.to_mapping()))) == kept
-        meta = META.with_(fence=fence)
+        meta = META.with_(fence=fence, version=__version__)
         mapping = json.loads(json.dumps(meta.to_mapping()))
         assert ("fence" in mapping["pg2es"]) is (fence is not None)
         assert Meta.from_mapping("orders-000001", mapping) == meta
-        assert meta.with_(fence=None) == META
+        assert meta.with_(fence=None, version=None) == META
 
     @pytest.mark.parametrize(
         ("mapping", "sentence"),
         [
             (None, "was not made by pg2es"),
             ({"pg2es": 1}, "was not made by pg2es"),
-            ({"pg2es": {"format": 99}}, "has pg2es format 99, this version writes 1: reindex"),
+            ({"pg2es": {"format": 0}}, "has pg2es format 0, this version writes 1: reindex"),
+            ({"pg2es": {"format": 99}}, "by a newer pg2es, of another format, than this, "),
+            ({"pg2es": {"format": 1, "version": "99.1", "unheard": "of"}}, "by a newer pg2es, 99.1, than this, "),
         ],
     )
     def test_an_index_that_is_none_of_ours(self, mapping: dict[str, Any] | None, sentence: str) -> None:
@@ -154,7 +158,7 @@ class TestGeneration:
 
     def test_an_index_of_another_format_has_an_error_of_its_own(self) -> None:
         with pytest.raises(FormatMismatch):
-            Meta.from_mapping("orders-000001", {"pg2es": {"format": FORMAT + 1, "unheard": "of"}})
+            Meta.from_mapping("orders-000001", {"pg2es": {"format": FORMAT - 1, "unheard": "of"}})
 
     @pytest.mark.parametrize(
         "changes",

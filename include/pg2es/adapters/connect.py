@@ -1,6 +1,7 @@
 """The REST interface of Kafka Connect."""
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -46,9 +47,18 @@ class ConnectCluster:
         found = self._call("GET", "/connectors?expand=info")
         return {name: dict(entry["info"]["config"]) for name, entry in found.items()}
 
-    def list_plugins(self) -> set[str]:
-        """Return the class names of the installed connector plugins."""
-        return {plugin["class"] for plugin in self._call("GET", "/connector-plugins")}
+    def list_plugins(self) -> dict[str, str]:
+        """Return the version of each installed connector plugin, by the name of its class."""
+        return {plugin["class"]: plugin["version"] for plugin in self._call("GET", "/connector-plugins")}
+
+    def plugin_versions(self, plugin: str) -> dict[str, str]:
+        """Return by address the version of a plugin on each worker that answers and has it."""
+        found: dict[str, str] = {}
+        for url in self.urls:
+            with suppress(ConnectUnavailable):
+                installed = replace(self, urls=(url,)).list_plugins()
+                found |= {url: installed[plugin]} if plugin in installed else {}
+        return found
 
     def config(self, name: str) -> dict[str, str] | None:
         """Return a connector's configuration, None when there is no such connector."""

@@ -21,7 +21,8 @@
     │   └── SlotLost          changes are lost to the stream: the source has to be recovered
         ├── KafkaRefused          Kafka refuses what is asked of it, or the client its properties
         ├── GenerationError       the index or its alias is not what the pipeline expects
-        │   └── FormatMismatch    another version of pg2es made the index
+        │   ├── FormatMismatch    another version of pg2es made the index
+        │   └── NewerVersion      a newer version of pg2es has written to the index
         ├── IdentityMismatch      another database than the one that the index was made from
         ├── PlanOutdated          what a run was planned for has changed meanwhile: plan again
         │   ├── TableRewritten    rows moved while they were read
@@ -177,6 +178,16 @@ class FormatMismatch(GenerationError):
 
     def __init__(self, index: str, found: object, expected: int) -> None:
         super().__init__(f"Index {index} has pg2es format {found}, this version writes {expected}: reindex.")
+
+
+class NewerVersion(GenerationError):
+    """A newer version of pg2es has written to the index; this one must not."""
+
+    def __init__(self, index: str, found: str | None, ours: str) -> None:
+        super().__init__(
+            f"Index {index} was last written to by a newer pg2es, {found or 'of another format'}, than this, {ours}. "
+            f"Upgrade the sink on every worker of Kafka Connect, then Airflow and the shell. Nothing was changed."
+        )
 
 
 class IdentityMismatch(PermanentError):

@@ -26,6 +26,13 @@ Session = psycopg.Connection[TupleRow]
 """A connection in autocommit mode whose statements use `$1` placeholders, as the texts in `core.sql` do."""
 
 CONNECT_TIMEOUT_S = 10
+_ALIVE: dict[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A connection that the network has forgotten is given up after a minute; by default it is waited for for two hours."""
 
 _LOGIN = (AccessDenied, "{where}: PostgreSQL refuses the login ({reason}). Check user and password.")
 _REFUSED = (CatalogError, "{where}: PostgreSQL refuses it: {reason}. Mend that first.")
@@ -128,6 +135,7 @@ def open_session(access: PostgresAccess) -> Iterator[Session]:
             **access.certificates,
             application_name="pg2es",
             connect_timeout=CONNECT_TIMEOUT_S,
+            **_ALIVE,
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
         )

@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from pg2es import __version__
 from pg2es.core.config import FileModel, Related, flatten_settings
-from pg2es.core.errors import FormatMismatch, GenerationError, IdentityMismatch
+from pg2es.core.errors import FormatMismatch, GenerationError, IdentityMismatch, NewerVersion
+from pg2es.core.versions import is_newer
 
 FORMAT = 1
 """Version of what pg2es writes: the mark of a document, the digest, the id, `_meta`."""
@@ -107,7 +109,8 @@ class Meta(FileModel):
     since the recipe last changed. `verified`: compared with PostgreSQL before it went live. `revision` counts the
     changes of the recipe. `replaced_at` and `keep_until` are written when another generation takes its place.
     `gap`: when it was found that earlier changes may be missing; until a backfill has gone through. `histories`: by
-    shard what Elasticsearch calls its history, another one when a snapshot takes its place.
+    shard what Elasticsearch calls its history, another one when a snapshot takes its place. `version`: of the
+    pg2es that wrote here last.
     """
 
     pipeline: str
@@ -125,6 +128,7 @@ class Meta(FileModel):
     gap: datetime | None = None
     histories: dict[str, str] = Field(default_factory=dict)
     format: int = FORMAT
+    version: str | None = None
 
     @property
     def identity(self) -> Identity:
@@ -160,19 +164,26 @@ class Meta(FileModel):
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the `_meta` object of the index mapping."""
-        return {"pg2es": self.model_dump(mode="json", exclude_none=True)}
+        return {"pg2es": self.with_(version=__version__).model_dump(mode="json", exclude_none=True)}
 
     @classmethod
     def from_mapping(cls, index: str, meta: dict[str, Any] | None) -> "Meta":
-        """Return what `_meta` says; GenerationError when pg2es did not make the index, FormatMismatch for another."""
+        """Return what `_meta` says.
+
+        Raises GenerationError when pg2es did not make the index, NewerVersion when a newer one has written there, and
+        FormatMismatch when the index has the format of an older one.
+        """
         values = (meta or {}).get("pg2es")
         if not isinstance(values, dict):
             raise GenerationError(
                 f"Index {index} was not made by pg2es (its mapping has no _meta.pg2es). "
                 f"Give the pipeline another alias, or remove the index."
             )
-        if values.get("format") != FORMAT:
-            raise FormatMismatch(index, values.get("format"), FORMAT)
+        version, found = values.get("version"), values.get("format")
+        if is_newer(version) or (isinstance(found, int) and found > FORMAT):
+            raise NewerVersion(index, version, __version__)
+        if found != FORMAT:
+            raise FormatMismatch(index, found, FORMAT)
         try:
             return cls.model_validate(values)
         except ValidationError as error:

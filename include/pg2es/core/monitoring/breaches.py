@@ -11,6 +11,7 @@ class Kind(StrEnum):
     UNREACHABLE = "unreachable"  # a server does not answer
     REFUSED = "refused"  # a server answers, but does not let the monitor see: a login, a right, an alias
     WORKER_DOWN = "worker_down"
+    VERSION = "version"  # the sink on a worker is another version than this pg2es
     CONNECTOR_MISSING = "connector_missing"
     CONNECTOR_NOT_RUNNING = "connector_not_running"  # paused, stopped or without a worker
     CONNECTOR_FAILED = "connector_failed"

@@ -6,11 +6,12 @@ A pipeline without a live generation, and a source none of whose pipelines has o
 from collections.abc import Iterator
 from datetime import timedelta
 
-from pg2es.core.config import Pipeline, PlatformMonitor, Project, SetAside, Source
+from pg2es.core.config import Pipeline, PlatformMonitor, Project, Source
 from pg2es.core.drift import Outcome
 from pg2es.core.monitoring.breaches import Breach, Kind
 from pg2es.core.monitoring.status import ConnectorStatus, Delay, PipelineStatus, SourceStatus, Status
 from pg2es.core.reports import ReportKind
+from pg2es.core.versions import judge_sink
 
 OVERDUE = 3
 """So many times the hours between two reconciliations may pass without one."""
@@ -33,10 +34,6 @@ def judge(project: Project, status: Status) -> list[Breach]:
     ]
 
 
-def _judge_file(aside: SetAside) -> Breach:
-    return Breach(Kind.FILE, aside.name, f"{aside.error}. Mend it; until then {aside.name} is left as it is.")
-
-
 def _judge_workers(status: Status) -> Iterator[Breach]:
     if not status.sees_connectors:
         return  # reported already
@@ -46,6 +43,9 @@ def _judge_workers(status: Status) -> Iterator[Breach]:
                 Kind.WORKER_DOWN, url, f"A worker of Kafka Connect does not answer ({problem}). Start it; until then "
                 f"the others do its work."
             )  # fmt: skip
+    for url, version in status.sink_versions.items():
+        if sentence := judge_sink(url, version):
+            yield Breach(Kind.VERSION, url, sentence)
 
 
 def _judge_cluster(limits: PlatformMonitor, status: Status) -> Iterator[Breach]:

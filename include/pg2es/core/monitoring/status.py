@@ -171,6 +171,8 @@ class PipelineStatus:
 class Status:
     """One look at everything. `workers`: by address, what is wrong with a worker of Kafka Connect, None for nothing.
 
+    `sink_versions`: by address, the version of the pg2es sink on each worker that answers and has it.
+
     `rejections`: by node of Elasticsearch, the bulk requests that it refused since the look before.
 
     `sees_connectors` and `sees_slots` tell what is absent from what could not be seen; the latter names sources.
@@ -187,6 +189,7 @@ class Status:
     sees_connectors: bool
     sees_slots: frozenset[str]
     failures: tuple[Breach, ...]
+    sink_versions: dict[str, str] = field(default_factory=dict)
     counters: Counters | None = field(repr=False, default=None)
 
     def to_json(self) -> dict[str, Any]:

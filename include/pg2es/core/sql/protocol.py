@@ -22,13 +22,18 @@ SET default_transaction_isolation = 'read committed';
 SET jit = off;
 SET plan_cache_mode = force_custom_plan;
 SET default_transaction_read_only = off;
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = '60s';
 SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',
   'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
 SET client_encoding = 'UTF8'"""
 """Settings of each session that reads documents: whatever changes the text of a value is pinned.
 
 Time limits that a role has are meant for applications; pg2es sets its own where it needs some. With `row_security` off,
-PostgreSQL refuses a read that a policy would narrow: what is hidden is not gone.
+PostgreSQL refuses a read that a policy would narrow: what is hidden is not gone. The server gives a connection up, and
+its locks and snapshot with it, a minute after the network has forgotten it; by default that takes two hours.
 """
 
 IDENTITY = """\

@@ -114,6 +114,8 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
         # Events of one table are alike: together they are small, and take less time at both ends (docs/scaling.md).
         "producer.override.compression.type": "lz4",
         "producer.override.batch.size": "262144",
+        # Of a connection that the network has forgotten: every ten seconds Debezium asks something, and waits so long.
+        "driver.socketTimeout": "60",
         "heartbeat.interval.ms": str(source.heartbeat_interval_ms),
         "errors.max.retries": "-1",
         **CONVERTERS,

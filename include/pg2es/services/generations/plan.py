@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from pg2es.adapters.elasticsearch import Client, indices
 from pg2es.adapters.postgres import Session, read_identity
 from pg2es.core.config import Pipeline
-from pg2es.core.errors import CatalogError, DocumentSqlError, FormatMismatch, GenerationError, SchemaChanged
+from pg2es.core.errors import (
+    CatalogError,
+    DocumentSqlError,
+    FormatMismatch,
+    GenerationError,
+    NewerVersion,
+    SchemaChanged,
+)
 from pg2es.core.generations import (
     Descent,
     Difference,
@@ -56,6 +63,8 @@ def make_plan(clients: Clients, pipeline: Pipeline, *, tries: bool = True) -> Pl
         except FormatMismatch as mismatch:
             other = Difference("pg2es format", None, None, Verdict.REINDEX, str(mismatch))
             return Plan(pipeline.name, index, wanted, (other,))
+        except NewerVersion as newer:
+            return Plan(pipeline.name, index, wanted, (_broken("pg2es version", newer),))
         differences = _differences(client, session, pipeline, live, wanted, tries=tries)
         return Plan(pipeline.name, index, wanted, tuple(differences), live.meta.revision)
 

@@ -39,7 +39,7 @@ from pg2es.core.monitoring import (
 from pg2es.core.preflight import Finding, error
 from pg2es.core.reports import ReportKind
 from pg2es.core.sql import monitor as sql
-from pg2es.core.stream import Config, source_position
+from pg2es.core.stream import SINK_CLASS, Config, source_position
 from pg2es.services import preflight
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation
@@ -99,9 +99,11 @@ class _Look:
         if before is None and cluster:
             before = counters
             cluster, counters = self._see("Elasticsearch", self._read_cluster) or (None, None)
+        workers = self._connect.check_workers() if self.connectors is not None else {}
         return Status(
             at=at,
-            workers=self._connect.check_workers() if self.connectors is not None else {},
+            workers=workers,
+            sink_versions=self._see("the sink's versions", self._read_versions, workers) or {},
             brokers=self.brokers,
             elasticsearch=cluster,
             rejections=counters.rejections_since(before) if counters and before else {},
@@ -131,6 +133,10 @@ class _Look:
 
     def _list_connectors(self) -> dict[str, tuple[ConnectorStatus, dict[str, str]]]:
         return self._connect.list_statuses()
+
+    def _read_versions(self, workers: dict[str, str | None]) -> dict[str, str]:
+        answering = tuple(url for url, problem in workers.items() if problem is None)
+        return replace(self._connect, urls=answering).plugin_versions(SINK_CLASS)
 
     def _count_brokers(self) -> int:
         return kafka.count_brokers(self.clients.kafka, KAFKA_TIMEOUT_S)

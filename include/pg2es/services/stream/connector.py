@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from pg2es.core.errors import ConnectorError, ConnectorExists, ConnectUnavailable, Pg2esError, TransientError
 from pg2es.core.monitoring import ConnectorStatus
-from pg2es.core.stream import Config, describe_changes
+from pg2es.core.stream import SINK_CLASS, Config, describe_changes
+from pg2es.core.versions import is_outdated, judge_sink
 from pg2es.services.clients import Clients
 from pg2es.services.waiting import wait_for
 
@@ -24,7 +25,7 @@ def say_nothing() -> None:
 
 def create_stopped(clients: Clients, name: str, config: Config) -> None:
     """Make a connector that has not begun, so that its positions can be seen and set."""
-    clients.connect.validate(name, config)
+    _check(clients, name, config)
     try:
         clients.connect.create(name, config, initial_state="STOPPED")
     except ConnectorExists:  # a request of ours was not answered, but carried out
@@ -55,7 +56,7 @@ def start_connector(
     `mend`: what has failed, was paused or was stopped is left to the caller. `on_stop` is called before it is stopped.
     """
     if changes := describe_changes(clients.connect.config(name) or {}, config):
-        clients.connect.validate(name, config)
+        _check(clients, name, config)
         log.info("Changing connector %s:\n%s", name, "\n".join(changes))
         on_stop()
         _change(clients, name, config, begins=begins)
@@ -67,6 +68,15 @@ def start_connector(
             return
         clients.connect.restart(name)
     wait_until_running(clients, name)
+
+
+def _check(clients: Clients, name: str, config: Config) -> None:
+    """Raise ConnectorError when the workers do not take a configuration, or a worker has an older sink."""
+    if config["connector.class"] == SINK_CLASS:
+        for worker, version in clients.connect.plugin_versions(SINK_CLASS).items():
+            if is_outdated(version):
+                raise ConnectorError(f"{name}: {judge_sink(worker, version)}")
+    clients.connect.validate(name, config)
 
 
 def _change(clients: Clients, name: str, config: Config, *, begins: bool) -> None:

@@ -32,6 +32,7 @@ import org.postgresql.PGProperty;
  */
 public final class PostgresSession implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration GRACE = Duration.ofSeconds(30);
 
     private static final int FETCH_ROOTS = 10_000;
 
@@ -72,7 +73,7 @@ public final class PostgresSession implements AutoCloseable {
     /**
      * Connects and sets the session up. Nothing is prepared yet: {@link #identity()} comes first.
      *
-     * @param patience how long a statement may take; a server that is silent for twice as long is gone
+     * @param patience how long a statement may take; a server that is silent for {@link #GRACE} longer is gone
      */
     public static PostgresSession open(SinkConfig config, Duration patience) throws TransientFailure {
         PostgresErrors errors = new PostgresErrors(config.pipeline());
@@ -101,7 +102,7 @@ public final class PostgresSession implements AutoCloseable {
         PGProperty.TCP_KEEP_ALIVE.set(properties, true);
         PGProperty.CONNECT_TIMEOUT.set(properties, (int) CONNECT_TIMEOUT.toSeconds());
         PGProperty.LOGIN_TIMEOUT.set(properties, (int) CONNECT_TIMEOUT.toSeconds());
-        PGProperty.SOCKET_TIMEOUT.set(properties, (int) patience.multipliedBy(2).toSeconds());
+        PGProperty.SOCKET_TIMEOUT.set(properties, (int) patience.plus(GRACE).toSeconds());
         return properties;
     }
 
