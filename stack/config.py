@@ -27,11 +27,12 @@ _SERVERS = ("postgres", "connect", "airflow")
 class StackConfig:
     """Settings of one embedded stack.
 
-    `ports` and `memory` have the keys of stack.toml's tables; `java_options` go to every JVM; `settings` are those of a
-    kind of server that go over ours; `data` is absolute.
+    `versions`, `ports` and `memory` have the keys of stack.toml's tables; `java_options` go to every JVM; `settings`
+    are those of a kind of server that go over ours; `data` is absolute.
     """
 
     data: Path
+    versions: Mapping[str, str]
     ports: Mapping[str, int]
     memory: Mapping[str, str]
     java_options: tuple[str, ...]
@@ -124,6 +125,7 @@ def load_config(file: Path = CONFIG_FILE, environ: Mapping[str, str] = os.enviro
     memory = {name: str(value) for name, value in _select(settings, "memory.").items()}
     return StackConfig(
         data=CHECKOUT / settings["data"],
+        versions={name: str(value) for name, value in _select(settings, "version.").items()},
         ports=ports,
         memory=memory,
         java_options=tuple(shlex.split(settings["java.options"])),

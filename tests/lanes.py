@@ -17,6 +17,8 @@ BARE = (1, 2)
 """Numbers of the lanes without Airflow; worker `gw0` of pytest-xdist has the first."""
 AIRFLOW = 3
 """Number of the lane with Airflow."""
+OTHER_VERSIONS = 4
+"""Number of the lane whose servers are of other versions; the tests that need it start it."""
 BARE_SERVICES = ("postgres", "airflow-db", "kafka", "elasticsearch", "connect-1", "connect-2")
 """Airflow's PostgreSQL is there as a second one, with other settings."""
 PORTS_APART = 200
@@ -48,7 +50,7 @@ def use(lane: int) -> None:
 
 def on_each(command: str) -> None:
     """Run `python -m stack COMMAND` for the stack of each lane."""
-    for lane in (*BARE, AIRFLOW):
+    for lane in (*BARE, AIRFLOW, OTHER_VERSIONS):
         environment = os.environ | variables(lane)
         subprocess.run([sys.executable, "-m", "stack", command], cwd=CHECKOUT, env=environment, check=True)
 

@@ -33,7 +33,7 @@ PYTHON = sys.executable
 STACK = [PYTHON, "-m", "stack"]
 AIRFLOW_TESTS = ["tests/e2e"]
 IN_LANES = ("--numprocesses", str(len(lanes.BARE)))
-BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults", "tests/package"]
+BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults", "tests/package", "tests/versions"]
 
 _out = Console(highlight=False, soft_wrap=True)
 _printing = threading.Lock()

@@ -16,6 +16,10 @@ from stack.http import get_json
 from stack.services.base import Service
 
 _HASH_ITERATIONS = 10_000
+_JAVA = {"8": 17, "9": 21}
+"""The oldest Java that a major version runs on."""
+_UNWANTED = ("Xlog:gc", "ErrorFile", "jdk.incubator.vector")
+"""In the distribution's own flags: what writes files into the current folder, and a module that small Javas lack."""
 
 
 def hash_password(password: str) -> str:
@@ -43,9 +47,10 @@ class Elasticsearch(Service):
         self._write("users", self._format_users())
         self._write("users_roles", "superuser:elastic\npg2es:pg2es\npg2es_sink:pg2es_sink\n")
         self._write("log4j2.properties", (artifacts.FILES / "elasticsearch-log4j2.properties").read_text())
-        # The distribution's own flags, but for those that write files into the current folder.
         flags = (self._home / "config" / "jvm.options").read_text().splitlines(keepends=True)
-        self._write("jvm.options", "".join(flag for flag in flags if "Xlog:gc" not in flag and "ErrorFile" not in flag))
+        self._write(
+            "jvm.options", "".join(flag for flag in flags if not any(unwanted in flag for unwanted in _UNWANTED))
+        )
 
     @override
     def command(self) -> Sequence[str | Path]:
@@ -57,7 +62,7 @@ class Elasticsearch(Service):
         options = [f"-Xms{heap}", f"-Xmx{heap}", *self.config.java_options]
         return {
             "ES_PATH_CONF": str(self._config_folder),
-            "ES_JAVA_HOME": str(artifacts.find_java_home()),
+            "ES_JAVA_HOME": str(artifacts.find_java_home(_JAVA[self._version])),
             # The built-in roles would be copied into an index that this distribution cannot make.
             "ES_JAVA_OPTS": " ".join([*options, "-Des.queryable_built_in_roles_enabled=false"]),
             "ES_TMPDIR": str(self.folder / "tmp"),
@@ -71,7 +76,11 @@ class Elasticsearch(Service):
 
     @property
     def _home(self) -> Path:
-        return artifacts.require("elasticsearch/elasticsearch-*")
+        return artifacts.require(f"elasticsearch-{self._version}/elasticsearch-*")
+
+    @property
+    def _version(self) -> str:
+        return self.config.versions["elasticsearch"]
 
     @property
     def _config_folder(self) -> Path:

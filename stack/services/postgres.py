@@ -22,9 +22,9 @@ from stack.config import HOST
 from stack.services.base import Service
 
 
-def ensure_binaries() -> Path:
-    """Unpack PostgreSQL's archive beside itself unless that was done; return the folder that has `bin`."""
-    archive = artifacts.require("postgres/*.txz")
+def ensure_binaries(version: str) -> Path:
+    """Unpack the archive of a PostgreSQL beside itself unless that was done; return the folder that has `bin`."""
+    archive = artifacts.require(f"postgres-{version}/*.txz")
     folder = archive.with_suffix("")
     with archive.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several stacks may start at once
@@ -37,6 +37,11 @@ def ensure_binaries() -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             draft.rename(folder)
     return folder
+
+
+_BUILTIN = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+_LOCALE = {"17": _BUILTIN, "18": _BUILTIN}
+"""By major version; older ones have no locale of their own."""
 
 
 class Postgres(Service):
@@ -60,7 +65,7 @@ class Postgres(Service):
 
     @override
     def prepare(self) -> None:
-        binaries = ensure_binaries()
+        binaries = ensure_binaries(self._version)
         # Nothing of this server runs when it is prepared. After a kill its pid may still be there as a zombie (in
         # containers often for good), which PostgreSQL would take for a living postmaster.
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
@@ -78,8 +83,7 @@ class Postgres(Service):
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
+                *_LOCALE.get(self._version, ()),
                 "--locale=C",
             ],
             self.environment(),
@@ -93,7 +97,11 @@ class Postgres(Service):
         own = self.config.settings["postgres"]
         settings = {**self.settings, **own, "timezone": "UTC", "log_timezone": "UTC", **addresses}
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
-        return [ensure_binaries() / "bin" / "postgres", "-D", self.folder, *options]
+        return [ensure_binaries(self._version) / "bin" / "postgres", "-D", self.folder, *options]
+
+    @property
+    def _version(self) -> str:
+        return self.config.versions["postgres"]
 
     @override
     def is_ready(self) -> bool:

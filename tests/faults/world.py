@@ -23,6 +23,7 @@ from pg2es.services.clients import Clients
 from pg2es.services.drift import compare
 from pg2es.services.generations import Generation, require_live_generation
 from pg2es.services.stream import pass_barrier
+from pg2es.services.waiting import wait_for
 from stack.config import load_config
 from tests import oracle
 from tests.faults.ledger import SCHEMA, Ledger
@@ -85,7 +86,11 @@ class World:
 
     def worker_of(self, connector: str) -> str:
         """Return the service of the stack that runs a connector's task."""
-        [address] = {part.worker for part in self.clients.connect.read_parts(connector) if part.task is not None}
+        [address] = wait_for(
+            lambda: {part.worker for part in self.clients.connect.read_parts(connector) if part.task is not None},
+            timeout_s=PATIENCE_S,
+            on_timeout=lambda: AssertionError(f"no worker has {connector}"),
+        )
         ports = load_config().ports
         return next(
             name for name in ("connect-1", "connect-2") if address.endswith(f":{ports[name.replace('-', '_')]}")

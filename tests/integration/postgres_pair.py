@@ -35,6 +35,11 @@ SETTINGS = {
 NOT_COPIED = shutil.ignore_patterns("postmaster.pid", "postmaster.opts", "pg_wal", "pg_replslot")
 
 
+def find_binaries() -> Path:
+    """Return where the PostgreSQL of the stack is."""
+    return ensure_binaries(load_config().versions["postgres"])
+
+
 @dataclass
 class Server:
     """A PostgreSQL of this test alone."""
@@ -48,7 +53,7 @@ class Server:
         """Start it, and return when it takes connections."""
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        command = [ensure_binaries() / "bin" / "postgres", "-D", self.folder, "-p", str(self.port), *options]
+        command = [find_binaries() / "bin" / "postgres", "-D", self.folder, "-p", str(self.port), *options]
         with self.folder.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.user.prefix, *map(str, command)], stdout=log, stderr=log, start_new_session=True, cwd="/"
@@ -160,7 +165,7 @@ def _initialize(server: Server) -> None:
         "encoding": "UTF8",
         "locale": "C",
     }
-    initdb = ensure_binaries() / "bin" / "initdb"
+    initdb = find_binaries() / "bin" / "initdb"
     server.user.run([initdb, *(f"--{name}={value}" for name, value in options.items())], os.environ)
 
 

@@ -16,6 +16,8 @@ from tests.integration.batch import check_equal, run_backfill
 from tests.support import Database, ProjectFolder, ask_each_worker, connect
 
 ROWS = 100
+FAILOVER_SLOTS = 170_000
+"""The server from which on slots have `failover`."""
 
 
 class Streamed:
@@ -82,12 +84,19 @@ class Streamed:
         """Wait until a connector has no tasks."""
         self.wait_until(lambda: all(s and not s.tasks for s in ask_each_worker(self.clients.connect, name)))
 
+    @property
+    def made_slot(self) -> tuple[str, bool]:
+        """The slot as pg2es makes it: for failover, on servers that have that."""
+        [(version,)] = self.database.fetch("SELECT current_setting('server_version_num')::int")
+        return self.source.slot, version >= FAILOVER_SLOTS
+
     def slots(self) -> list[tuple[str, bool]]:
-        """Return name and `failover` of the slots of the database."""
+        """Return name and `failover` of the slots of the database; before PostgreSQL 17 no slot has it."""
         return [
             (name, failover)
             for name, failover in self.database.fetch(
-                "SELECT slot_name, failover FROM pg_replication_slots WHERE database = current_database()"
+                "SELECT slot_name, coalesce((to_jsonb(s) ->> 'failover')::boolean, false) FROM pg_replication_slots s"
+                " WHERE database = current_database()"
             )
         ]
 

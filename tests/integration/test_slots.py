@@ -50,13 +50,13 @@ def recover_and_check(streamed: Streamed) -> None:
     run_backfill(streamed.clients, streamed.pipeline)
     streamed.check_equal()
     assert streamed.breaches() == {}
-    assert streamed.slots() == [(streamed.source.slot, True)]
+    assert streamed.slots() == [streamed.made_slot]
 
 
 def test_a_slot_is_a_failover_slot_and_stays_one(streamed: Streamed) -> None:
     streamed.change("1")
     streamed.check_equal()
-    assert streamed.slots() == [(streamed.source.slot, True)]
+    assert streamed.slots() == [streamed.made_slot]
     assert streamed.breaches() == {}
 
 
