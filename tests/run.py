@@ -2,7 +2,8 @@
 
     lint, types, unit tests, JUnit                                    ─┐
     start of two stacks, then integration, DAG and fault tests on them ├▶  where the time went
-    start of a third with Airflow, then end-to-end tests              ─┘
+    start of a third with Airflow, then end-to-end tests,             ─┘
+    then what starts further servers: bare Airflows, other versions
 
 What is marked `long` runs with `--all` only, the table of faults by `python -m tests.faults`. Each part writes to
 `.stack/test/report/`, and what it printed is shown when it is over.
@@ -33,7 +34,8 @@ PYTHON = sys.executable
 STACK = [PYTHON, "-m", "stack"]
 AIRFLOW_TESTS = ["tests/e2e"]
 IN_LANES = ("--numprocesses", str(len(lanes.BARE)))
-BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults", "tests/package", "tests/versions"]
+BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults"]
+OWN_SERVERS_TESTS = ["tests/package", "tests/versions"]
 
 _out = Console(highlight=False, soft_wrap=True)
 _printing = threading.Lock()
@@ -97,6 +99,7 @@ def make_chains(*, everything: bool) -> list[list[Part]]:
         [
             Part(f"stack-{lanes.AIRFLOW}", [*STACK, "up"], airflow),
             pytest_part("e2e", AIRFLOW_TESTS, *chosen, variables=airflow),
+            pytest_part("own-servers", OWN_SERVERS_TESTS, *chosen, variables=lanes.variables(lanes.AIRFLOW)),
         ],
     ]
 

@@ -46,7 +46,6 @@ EVERY_RUN = {
     ("postgres killed", "backfill"),
     ("kafka killed", "streaming"),
     ("elasticsearch killed", "reindex"),
-    ("sink worker killed", "spread"),
     ("job killed", "reconcile"),
     ("link to PostgreSQL refused", "reconcile"),
     ("link to Elasticsearch cut", "streaming"),

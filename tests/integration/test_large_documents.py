@@ -12,21 +12,33 @@ from tests.support import Database, ProjectFolder
 LARGE = "repeat(md5(n::text), 200000)"  # 6.1 MiB
 
 
+@pytest.mark.long
 def test_a_worker_lives_with_more_documents_than_its_memory_holds(sink: SinkHarness) -> None:
-    # Together more than the heap of a worker; the last is over the limit of a document.
+    check_large_documents(sink, 90)  # together more than the heap of a worker
+
+
+def test_more_documents_than_one_request_takes(sink: SinkHarness) -> None:
+    check_large_documents(sink, 12)
+
+
+def check_large_documents(sink: SinkHarness, count: int) -> None:
+    """Stream so many large documents, and one over the limit of a document."""
+    over = count + 1
     sink.commit(
         "ALTER TABLE public.orders ALTER note SET STORAGE MAIN",
-        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} FROM generate_series(1, 90) n",
-        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} || {LARGE} FROM generate_series(91, 91) n",
+        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} FROM generate_series(1, {count}) n",
+        f"INSERT INTO public.orders SELECT n, NULL, {LARGE} || {LARGE} FROM generate_series({over}, {over}) n",
     )
-    for root in range(1, 92):
+    for root in range(1, over + 1):
         sink.publish("orders", after={"id": root})
     sink.deploy()
     sink.wait_until_running()
     worker = sink.worker()
-    wait_for(lambda: sink.count() == 90, timeout_s=240, on_timeout=lambda: AssertionError(f"{sink.count()} documents"))
+    wait_for(
+        lambda: sink.count() == count, timeout_s=240, on_timeout=lambda: AssertionError(f"{sink.count()} documents")
+    )
     [letter] = sink.dead_letters(1)
-    assert "document 91 was rejected" in letter.reason
+    assert f"document {over} was rejected" in letter.reason
     assert "document_too_large: it has 12800" in letter.reason
     sink.wait_until_running()
     assert sink.worker() == worker

@@ -12,7 +12,7 @@ ROOTS = 60
 STEPS = 150
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_any_of_several_flights_fails(sink: SinkHarness, seed: int) -> None:
     random = Random(seed)
     with faulty_proxy(seed) as proxy:
