@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[a
 from pg2es.adapters import kafka
 from pg2es.adapters.elasticsearch import indices
 from pg2es.core.config import Pipeline
-from pg2es.core.errors import AccessDenied, ConnectorError, GenerationError, SlotLost
+from pg2es.core.errors import AccessDenied, ConnectorError, ConnectUnavailable, GenerationError, SlotLost
 from pg2es.core.generations import sink_connector
 from pg2es.core.monitoring import ConnectorStatus
 from pg2es.core.sql import catalog
@@ -29,6 +30,7 @@ from pg2es.services.generations import (
 from pg2es.services.reindex import start_stream, swap
 from pg2es.services.stream import connector, pass_barrier
 from pg2es.services.waiting import wait_for
+from stack.launcher import Stack
 from tests.support import Database, ProjectFolder, connect
 
 
@@ -306,3 +308,23 @@ def test_options_of_debezium(streamed_folder: ProjectFolder, database: Database)
     live = require_live_generation(clients.elasticsearch, pipeline)
     pass_barrier(clients, pipeline, live)
     assert indices.count_documents(clients.elasticsearch, live.index) == 1
+
+
+def test_a_worker_that_starts_says_of_no_connector_that_it_is_not_there(
+    streamed_folder: ProjectFolder, pipeline: Pipeline
+) -> None:
+    _deploy_all(streamed_folder, pipeline)
+    clients, source = streamed_folder.clients(), streamed_folder.source_model()
+    starting = replace(clients.connect, urls=clients.connect.urls[1:])
+    stack, answers = Stack(), set[str]()
+    stack.kill("connect-2")
+    with ThreadPoolExecutor(1) as beside:
+        start = beside.submit(stack.start, "connect-2")
+        while not start.done():
+            try:
+                answers.add("there" if starting.config(source.connector) else "not there")
+            except ConnectUnavailable as error:
+                answers.add("starts" if "as one does that starts" in str(error) else "unreachable")
+        start.result()
+    assert starting.config(source.connector)
+    assert answers - {"there"} == {"starts", "unreachable"}

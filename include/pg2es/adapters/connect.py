@@ -168,6 +168,9 @@ class ConnectCluster:
                 continue
             if response.status_code == 409 and _EXISTS in _message(response):
                 raise ConnectorExists(f"Kafka Connect answers to {method} {path}: {_message(response)}")
+            if _has_no_paths(response):
+                problems.append(f"{url} answers 404 without a word of Kafka Connect, as one does that starts")
+                continue
             if response.status_code in _ASK_ANOTHER:
                 problems.append(f"{url}: {_message(response)}")
                 continue
@@ -210,6 +213,14 @@ def _client(ca_certificate: str | None, client_certificate: str | None, *, secur
         if client_certificate:
             trusted.load_cert_chain(client_certificate)
     return httpx.Client(verify=trusted, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def _has_no_paths(response: httpx.Response) -> bool:
+    """Return whether nobody knows the path there: while a worker starts, its server knows none, and says so in HTML.
+
+    Of what is not there, such as a connector, Kafka Connect says so in JSON.
+    """
+    return response.status_code == 404 and "json" not in response.headers.get("content-type", "")
 
 
 def _status(found: dict[str, Any]) -> ConnectorStatus:
