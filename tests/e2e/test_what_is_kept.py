@@ -4,7 +4,7 @@ import psycopg
 from psycopg import sql
 
 from stack.config import HOST, load_config
-from tests.secrets import find_in_files, find_secrets
+from tests.leaks import find_in_files, find_secrets
 
 LOOKED_AT = ("task_instance", "xcom", "rendered_task_instance_fields", "dag_run_note", "variable", "log")
 """Among all others."""

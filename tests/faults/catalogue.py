@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+import psycopg
+from psycopg.rows import TupleRow
+
+from pg2es.services.waiting import wait_for
 from stack import processes
 from stack.config import load_config
 from stack.launcher import Stack
@@ -32,6 +36,7 @@ class Fault:
     """Something that goes wrong: what it is, how it strikes, and for how long at least.
 
     `hand`: the command that a person has to run afterwards. `stays`: it is not over before all is well again.
+    `of_a_job`: it is about the command that a phase runs, so not about the phases without one.
     """
 
     name: str
@@ -39,6 +44,7 @@ class Fault:
     lasts_s: float = 5
     hand: Callable[[World], tuple[str, ...]] | None = None
     stays: bool = False
+    of_a_job: bool = False
 
 
 @contextmanager
@@ -68,20 +74,28 @@ def frozen(find: Callable[[World], str], world: World, _: Job | None) -> Iterato
 @contextmanager
 def job_killed(_: World, job: Job | None) -> Iterator[None]:
     """SIGKILL the command; it is started again."""
-    if job:
-        job.process.kill()
-        job.process.wait()
+    assert job
+    job.process.kill()
+    job.process.wait()
     yield
 
 
 @contextmanager
 def job_frozen(_: World, job: Job | None) -> Iterator[None]:
     """SIGSTOP the command."""
-    if job:
-        job.process.send_signal(signal.SIGSTOP)
+    assert job
+    job.process.send_signal(signal.SIGSTOP)
     yield
-    if job:
-        job.process.send_signal(signal.SIGCONT)
+    job.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def job_doubled(world: World, job: Job | None) -> Iterator[None]:
+    """Start the command once more while it runs."""
+    assert job
+    second = world.start(*job.arguments)
+    yield
+    second.finish()
 
 
 @contextmanager
@@ -138,6 +152,36 @@ def slot_dropped(world: World, _: Job | None) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def wal_removed(world: World, _: Job | None) -> Iterator[None]:
+    """Let PostgreSQL remove WAL that the slot needs, while nobody reads it."""
+    slot, source = world.source.slot, world.source.connector
+    world.clients.connect.stop(source)
+    with connect(world.database.name, superuser=True) as session:
+        session.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        session.execute("SELECT pg_reload_conf()")
+        try:
+            wait_for(
+                lambda: _lose_wal(session, slot),
+                timeout_s=60,
+                on_timeout=lambda: AssertionError(f"slot {slot} keeps its WAL"),
+            )
+        finally:
+            session.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
+            session.execute("SELECT pg_reload_conf()")
+    yield
+
+
+def _lose_wal(session: psycopg.Connection[TupleRow], slot: str) -> bool:
+    session.execute("SELECT pg_logical_emit_message(false, 'fault', repeat('x', 1000000))")
+    session.execute("SELECT pg_switch_wal()")
+    session.execute("CHECKPOINT")
+    [status] = session.execute(
+        "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [slot]
+    ).fetchone() or [""]
+    return status == "lost"
+
+
 def _on(port: str, fault: Callable[[int], AbstractContextManager[None]]) -> Strike:
     return lambda _world, _job: fault(load_config().ports[port])
 
@@ -154,6 +198,10 @@ def _strike(how: Callable[..., AbstractContextManager[None]], find: Callable[[Wo
     return lambda world, job: how(find, world, job)
 
 
+def _recover(world: World) -> tuple[str, ...]:
+    return ("recover", world.source.name, "--yes")
+
+
 _DYING = {
     **{server: _server(server) for server in SERVERS},
     **{name: _worker(of) for name, of in WORKERS.items()},
@@ -164,8 +212,9 @@ FAULTS = {
     for fault in (
         *(Fault(f"{name} killed", _strike(killed, find)) for name, find in _DYING.items()),
         *(Fault(f"{name} frozen", _strike(frozen, find), 20) for name, find in _DYING.items()),
-        Fault("job killed", job_killed, 0),
-        Fault("job frozen", job_frozen, 20),
+        Fault("job killed", job_killed, 0, of_a_job=True),
+        Fault("job frozen", job_frozen, 20, of_a_job=True),
+        Fault("job started twice", job_doubled, 0, of_a_job=True),
         *(Fault(f"link to {name} cut", _on(port, network.cut), 20) for name, port in LINKS.items()),
         *(Fault(f"link to {name} refused", _on(port, network.refused)) for name, port in LINKS.items()),
         *(
@@ -180,7 +229,8 @@ FAULTS = {
         Fault("open transaction", open_transaction, 20),
         Fault("prepared transaction", prepared_transaction, 20),
         Fault("large transaction", large_transaction, 0),
-        Fault("slot dropped", slot_dropped, 0, hand=lambda world: ("recover", world.source.name, "--yes")),
+        Fault("slot dropped", slot_dropped, 0, hand=_recover),
+        Fault("WAL of the slot removed", wal_removed, 0, hand=_recover),
     )
 }
 

@@ -5,11 +5,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pg2es.services.waiting import wait_for
-from tests.faults.catalogue import Fault, wait
+from tests.faults.catalogue import FAULTS, Fault, wait
 from tests.faults.ledger import Ledger
-from tests.faults.phases import Phase
+from tests.faults.phases import PHASES, Phase
 from tests.faults.world import Job, Keeper, World
 
+CELLS = [
+    (fault, phase) for fault in FAULTS.values() for phase in PHASES.values() if phase.command or not fault.of_a_job
+]
 TIMEOUT_S = 60
 LOOK_S = 0.01
 

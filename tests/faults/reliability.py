@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from stack.config import CHECKOUT
 from tests.faults.catalogue import FAULTS
+from tests.faults.cell import CELLS
 from tests.faults.phases import PHASES
 
 PAGE = CHECKOUT / "docs" / "reliability.md"
@@ -65,7 +66,10 @@ def describe(cells: Cells) -> Iterator[str]:
     for fault, about in FAULTS.items():
         hand = " ²" if about.hand else ""
         lasts = f", {about.lasts_s:.0f} s" if about.lasts_s else ""
-        yield f"| {fault}{lasts}{hand} | {' | '.join(str(cells.get((fault, phase), 'open')) for phase in PHASES)} |"
+        found = (
+            str(cells.get((fault, phase), "open")) if (about, model) in CELLS else "" for phase, model in PHASES.items()
+        )
+        yield f"| {fault}{lasts}{hand} | {' | '.join(found)} |"
     commits = sum(cell.commits for cell in cells.values())
     documents = sum(cell.documents for cell in cells.values())
     yield ""

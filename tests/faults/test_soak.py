@@ -7,10 +7,8 @@ from random import Random
 
 import pytest
 
-from tests.faults.catalogue import FAULTS
-from tests.faults.cell import strike
+from tests.faults.cell import CELLS, strike
 from tests.faults.ledger import writing
-from tests.faults.phases import PHASES
 from tests.faults.world import World
 from tests.support import Database, ProjectFolder
 
@@ -25,7 +23,7 @@ def test_faults_at_random(module_folder: tuple[ProjectFolder, Database]) -> None
     struck = 0
     with world.mended() as keeper, writing(world.database, seed) as ledger:
         while time.monotonic() < end:
-            fault, phase = random.choice(list(FAULTS.values())), random.choice(list(PHASES.values()))
+            fault, phase = random.choice(CELLS)
             log.info("Seed %s, fault %s: %s, %s", seed, struck, fault.name, phase.name)
             strike(world, fault, phase, ledger, keeper)
             struck += 1

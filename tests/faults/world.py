@@ -154,7 +154,7 @@ class Job:
     """A command `pg2es …` that runs; whoever waits for its success starts it again when it fails."""
 
     def __init__(self, folder: ProjectFolder, arguments: tuple[str, ...]) -> None:
-        self._arguments = arguments
+        self.arguments = arguments
         self._command = [*PG2ES, "--config", str(folder.folder), *arguments]
         self._folder = folder
         self.said: list[str] = []
@@ -194,7 +194,7 @@ class Job:
         )
 
     def __str__(self) -> str:
-        return f"pg2es {' '.join(self._arguments)}"
+        return f"pg2es {' '.join(self.arguments)}"
 
 
 class Keeper:

@@ -12,7 +12,7 @@ from pg2es.adapters import kafka
 from stack.config import load_config
 from tests.integration.conftest import Run
 from tests.integration.streamed import Streamed
-from tests.secrets import find_in_files, find_secrets
+from tests.leaks import find_in_files, find_secrets
 from tests.support import Database, ProjectFolder, new_name
 
 TIMEOUT_S = 30
