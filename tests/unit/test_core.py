@@ -148,6 +148,7 @@ class TestGeneration:
             (None, "was not made by pg2es"),
             ({"pg2es": 1}, "was not made by pg2es"),
             ({"pg2es": {"format": 0}}, "has pg2es format 0, this version writes 1: reindex"),
+            ({"pg2es": {"format": 1, "version": 5}}, "is damaged"),
             ({"pg2es": {"format": 99}}, "by a newer pg2es, of another format, than this, "),
             ({"pg2es": {"format": 1, "version": "99.1", "unheard": "of"}}, "by a newer pg2es, 99.1, than this, "),
         ],

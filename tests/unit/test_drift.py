@@ -1,11 +1,13 @@
 """What a comparison says about documents, without any server."""
 
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from pg2es.core.batches import in_batches
-from pg2es.core.drift import Comparison, DeepRead, Drift, Outcome, Reconciliation, find_field_differences
+from pg2es.core.drift import Certificate, Comparison, DeepRead, Drift, Outcome, Reconciliation, find_field_differences
 from pg2es.core.drift.comparison import SHOWN_CHARACTERS, SHOWN_FIELDS, FieldDifference
 from pg2es.core.drift.reconciliation import format_lsn
 from pg2es.core.redaction import REDACTED
@@ -89,3 +91,32 @@ class TestReconciliation:
 def test_batches() -> None:
     assert list(in_batches([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
     assert list(in_batches([], 2)) == []
+
+
+class TestCertificate:
+    def test_what_is_in_an_id_stays_in_its_place(self) -> None:
+        found = Comparison("notes", "notes-000001", equal=1)
+        found.ids[Drift.MISSING] = ["plain", "a`b", "two\nlines", "a|b"]
+        now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        page = Certificate("notes", now, now, 1 << 32, {"rows": "a|b"}, found, 0).to_markdown()
+        [line] = [line for line in page.splitlines() if line.startswith("- missing")]
+        assert line == "- missing: `plain`, `a\\u0060b`, `two\\nlines`, `a|b`"
+        assert "| rows | a&#124;b |" in page
+        assert "WAL position 1/0" in page
+
+    @pytest.mark.parametrize(
+        ("changes", "verdict"),
+        [
+            ({"equal": 2}, "Equal: each of 2 documents is, byte for byte, what its row says."),
+            ({"equal": 2, "unjudged": 1}, "Not equal: 1 documents differ from their rows, 2 are equal."),
+            ({"equal": 2, "in_flight": 1}, "Not proven: 1 documents kept changing, 2 are equal. Run it again."),
+            (
+                {"equal": 2, "unreadable": {"7": "no number"}},
+                "Not proven. PostgreSQL cannot make the documents of",
+            ),
+        ],
+    )
+    def test_the_verdict(self, changes: dict[str, Any], verdict: str) -> None:
+        now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        found = Comparison("notes", "notes-000001", **changes)
+        assert Certificate("notes", now, now, 0, {}, found, 0).verdict.startswith(verdict)

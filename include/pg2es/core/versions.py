@@ -23,9 +23,9 @@ def is_outdated(version: str) -> bool:
     return _is_older(version, __version__)
 
 
-def is_newer(version: str | None) -> bool:
-    """Return whether a version comes after that of this pg2es."""
-    return version is not None and _is_older(__version__, version)
+def is_newer(version: object) -> bool:
+    """Return whether something is a version that comes after that of this pg2es."""
+    return isinstance(version, str) and _is_older(__version__, version)
 
 
 def judge_sink(worker: str, version: str) -> str | None:

@@ -1,5 +1,6 @@
 """A certificate: what was compared, when, up to which position, and with what result, for people who keep it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,7 +85,7 @@ class Certificate:
         yield from _table("Documents", {"equal": f"{self.found.equal:,}", **counts})
         for kind, ids in self.found.samples.items():
             if ids:
-                yield f"- {kind.value}: {', '.join(f'`{identifier}`' for identifier in ids[:NAMED])}"
+                yield f"- {kind.value}: {', '.join(map(_quote, ids[:NAMED]))}"
         yield f"Dead letters of the source that wait: {self.dead_letters:,}."
         yield ""
         yield from _table("Checksum", {side: f"`{checksum}`" for side, checksum in self._checksums.items()})
@@ -100,6 +101,12 @@ class Certificate:
     def _checksums(self) -> dict[str, str]:
         sums = self.found.checksums
         return {"PostgreSQL": str(sums.postgres), "Elasticsearch": str(sums.elasticsearch)} if sums else {}
+
+
+def _quote(identifier: str) -> str:
+    """Return an id as Markdown shows it, whatever is in it."""
+    quoted = json.dumps(identifier, ensure_ascii=False)[1:-1].replace("`", r"\u0060")
+    return f"`{quoted}`"
 
 
 def _table(heading: str, rows: Mapping[str, str]) -> Iterator[str]:
