@@ -9,6 +9,7 @@ import pytest
 from pg2es.adapters import kafka
 from pg2es.core.errors import AccessDenied, ConfigError, KafkaRefused, KafkaUnavailable
 from pg2es.services.clients import Clients
+from pg2es.services.preflight import platform
 from tests.integration.batch import check_equal, run_backfill
 from tests.integration.secret_file import secret_file
 from tests.support import Database, ProjectFolder
@@ -79,7 +80,7 @@ def test_a_login_that_is_refused_is_called_so(
 ) -> None:
     clients = log_in(project_folder, **changes)
     with pytest.raises((AccessDenied, KafkaRefused, KafkaUnavailable), match=sentence):
-        kafka.count_brokers(clients.kafka, 5)
+        kafka.count_brokers(clients.kafka, platform.KAFKA_TIMEOUT_S)
 
 
 def test_a_reference_to_nothing_is_named_with_its_place(project_folder: ProjectFolder) -> None:
