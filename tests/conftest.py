@@ -26,6 +26,8 @@ from tests.support import (
 )
 
 SLOWEST = (
+    "test_cases",
+    "test_table",
     "test_outages",
     "test_slots",
     "test_dag_runs",
