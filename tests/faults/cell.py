@@ -29,7 +29,9 @@ class Struck:
 def strike(world: World, fault: Fault, phase: Phase, ledger: Ledger, keeper: Keeper) -> Struck:
     """Let a fault strike amid a phase, with writers at work, and return when all is done and searchable."""
     job = _begin(world, phase)
-    with ExitStack() as struck:
+    with ExitStack() as ended, ExitStack() as struck:
+        if job:
+            ended.callback(job.end)
         struck.enter_context(fault.strike(world, job))
         wait(fault.lasts_s)
         if not fault.stays:

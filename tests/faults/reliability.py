@@ -74,6 +74,7 @@ def describe(cells: Cells) -> Iterator[str]:
     documents = sum(cell.documents for cell in cells.values())
     yield ""
     yield f"{len(cells)} cells, {commits:,} acknowledged transactions, {documents:,} documents compared."
+    yield "What is open was not run."
     yield ""
     yield f"{AGAIN} The command failed with a sentence and was started again, as Airflow does with a task that fails."
     yield "² Somebody has to run `pg2es recover`, or the DAG of that name; everything else needs no hand."

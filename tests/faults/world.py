@@ -183,6 +183,11 @@ class Job:
             threading.Event().wait(1)
             self.process = self._spawn()
 
+    def end(self) -> None:
+        """Kill it, if it goes on."""
+        self.process.kill()
+        self.process.communicate()
+
     def _spawn(self) -> subprocess.Popen[str]:
         paths = os.pathsep.join(str(CHECKOUT / name) for name in ("include", "plugins"))
         return subprocess.Popen(
