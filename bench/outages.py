@@ -35,7 +35,6 @@ SERVERS = ("kafka", "elasticsearch", "postgres")
 SCHEDULER = "airflow-scheduler"
 TAKEOVER_TARGET_S = 30
 
-_WORKERS = ("connect-1", "connect-2")
 _STANDSTILL = threading.Event()
 """Nobody sets it: waiting for it is the time that a server is away."""
 
@@ -67,7 +66,7 @@ def lose_worker(ground: Ground, connector: str) -> float:
     """Kill the worker that runs a connector; return the seconds until another one does and everything is searchable."""
     stack = Stack()
     [address] = _workers_of(ground, connector)
-    worker = next(name for name in _WORKERS if address.endswith(f":{load_config().ports[name.replace('-', '_')]}"))
+    worker = load_config().worker_at(address)
     started = time.monotonic()
     stack.kill(worker)
     try:

@@ -93,6 +93,11 @@ class StackConfig:
             **{f"PG2ES_{name}_PASSWORD": self.credentials[f"PG2ES_{name}_PASSWORD"] for name in passwords},
         }
 
+    def worker_at(self, address: str) -> str:
+        """Return the service that is the worker of Kafka Connect at `host:port`."""
+        workers = ("connect-1", "connect-2", "connect-standalone")
+        return next(name for name in workers if address.endswith(f":{self.ports[name.replace('-', '_')]}"))
+
     def url(self, port: str) -> str:
         """Return the HTTP address of a port of stack.toml."""
         return f"http://{HOST}:{self.ports[port]}"

@@ -108,6 +108,26 @@ def _drop(session: psycopg.Connection[TupleRow], database: str) -> bool:
     return True
 
 
+def drop_slot(database: Database, slot: str, *then: str) -> None:
+    """End whoever reads a slot and drop it before anybody comes back, then run statements of the superuser at once."""
+    with connect(database.name, superuser=True) as session:
+
+        def drop() -> bool:
+            try:
+                session.execute(
+                    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active",
+                    [slot],
+                )
+                session.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+            except psycopg.errors.ObjectInUse:
+                return False
+            return True
+
+        wait_for(drop, timeout_s=90, on_timeout=lambda: AssertionError(f"slot {slot} stays in use"))
+        for statement in then:
+            session.execute(statement.encode())
+
+
 @contextmanager
 def temporary_prefix(client: Elasticsearch, name: str) -> Iterator[str]:
     """Give a prefix for aliases and indices; what has it is deleted at the end."""

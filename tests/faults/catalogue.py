@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from bench.outages import dead
 from pg2es.services.waiting import wait_for
 from stack import processes
 from stack.config import load_config
 from stack.launcher import Stack
 from tests.faults import network
 from tests.faults.world import Job, World
-from tests.support import connect, open_elasticsearch
+from tests.support import connect, drop_slot, open_elasticsearch
 
 SERVERS = ("postgres", "kafka", "elasticsearch")
 WORKERS = {"source worker": lambda world: world.source.connector, "sink worker": lambda world: world.sink}
@@ -50,12 +51,8 @@ class Fault:
 @contextmanager
 def killed(find: Callable[[World], str], world: World, _: Job | None) -> Iterator[None]:
     """SIGKILL a server; it comes back at the end."""
-    server, stack = find(world), Stack()
-    stack.kill(server)
-    try:
+    with dead(find(world), 0):
         yield
-    finally:
-        stack.start(server)
 
 
 @contextmanager
@@ -142,13 +139,7 @@ def large_transaction(world: World, _: Job | None) -> Iterator[None]:
 @contextmanager
 def slot_dropped(world: World, _: Job | None) -> Iterator[None]:
     """Drop the replication slot under its reader."""
-    slot = world.source.slot
-    with connect(world.database.name, superuser=True) as session:
-        while session.execute(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active", [slot]
-        ).fetchone():
-            pass
-        session.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+    drop_slot(world.database, world.source.slot)
     yield
 
 
@@ -176,10 +167,8 @@ def _lose_wal(session: psycopg.Connection[TupleRow], slot: str) -> bool:
     session.execute("SELECT pg_logical_emit_message(false, 'fault', repeat('x', 1000000))")
     session.execute("SELECT pg_switch_wal()")
     session.execute("CHECKPOINT")
-    [status] = session.execute(
-        "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [slot]
-    ).fetchone() or [""]
-    return status == "lost"
+    lost = "SELECT FROM pg_replication_slots WHERE slot_name = %s AND wal_status = 'lost'"
+    return session.execute(lost, [slot]).fetchone() is not None
 
 
 def _on(port: str, fault: Callable[[int], AbstractContextManager[None]]) -> Strike:

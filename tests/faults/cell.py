@@ -37,7 +37,7 @@ def strike(world: World, fault: Fault, phase: Phase, ledger: Ledger, keeper: Kee
         if not fault.stays:
             struck.close()
         if fault.hand:
-            with keeper.held():
+            with keeper.held:
                 world.start(*fault.hand(world)).finish()
         before = ledger.committed
         if job:

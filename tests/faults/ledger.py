@@ -119,7 +119,7 @@ class _Writer:
         session: Session,
         number: int,
         after: State,
-        *statements: tuple[str, list[object]],
+        *statements: Statement,
     ) -> None:
         """Run statements in one transaction, after which a row has a state; write down what became of it."""
         kept: dict[int, State] = getattr(self._ledger, self.table)
@@ -147,7 +147,7 @@ class _NoteWriter(_Writer):
     def change(self, session: Session) -> None:
         kind = (
             self._random.choice(("insert", "update", "update", "delete", "replace"))
-            if len(self._living) > 20
+            if len(self._living) > FEW
             else "insert"
         )
         if kind == "insert":

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+import yaml
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from pg2es.adapters import kafka
@@ -32,7 +33,6 @@ from tests.support import CHECKOUT, Database, ProjectFolder
 
 PATIENCE_S = 240
 MEND_EVERY_S = 2
-WORKERS = ("connect-1", "connect-2")
 PIPELINE = "notes"
 PG2ES = [sys.executable, "-c", "from pg2es.cli.main import main; main()"]
 DOCUMENT = (
@@ -50,7 +50,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.database.execute(*SCHEMA)
-        self.folder.change("platform.yaml", connect=self._connect_settings())
+        connect = yaml.safe_load((self.folder.folder / "platform.yaml").read_text(encoding="utf-8"))["connect"]
+        # What has failed is restarted again and again, without the pauses that people would want.
+        hurry = {"max_restarts": 100, "mend_every_min": MEND_EVERY_S / 60}
+        self.folder.change("platform.yaml", connect=connect | hurry)
         self.folder.add_pipeline(
             PIPELINE,
             "public.notes",
@@ -91,10 +94,7 @@ class World:
             timeout_s=PATIENCE_S,
             on_timeout=lambda: AssertionError(f"no worker has {connector}"),
         )
-        ports = load_config().ports
-        return next(
-            name for name in ("connect-1", "connect-2") if address.endswith(f":{ports[name.replace('-', '_')]}")
-        )
+        return load_config().worker_at(address)
 
     def start(self, *arguments: str) -> "Job":
         """Start the command `pg2es` in a process of its own."""
@@ -142,12 +142,6 @@ class World:
     def dead_letters(self) -> int:
         """Return how many dead letters wait."""
         return kafka.count_open(self.clients.kafka, self.source.dead_letter_topic, self.source.replay_group)
-
-    def _connect_settings(self) -> dict[str, object]:
-        """Restart what has failed again and again, without pauses that people would want."""
-        names = {"urls": "URLS", "user": "USER", "password": "PASSWORD"}
-        settings: dict[str, object] = {key: f"${{env:PG2ES_CONNECT_{name}}}" for key, name in names.items()}
-        return settings | {"max_restarts": 100, "mend_every_min": MEND_EVERY_S / 60}
 
 
 class Job:
@@ -211,23 +205,18 @@ class Keeper:
         self.done: list[str] = []
         self.problems: list[str] = []
         """What the last look could not mend."""
-        self._held = threading.Lock()
+        self.held = threading.Lock()
+        """Whoever has it lets nothing be touched, as while the DAG recover_<source> runs."""
 
     def run(self) -> None:
         """Look until it is over."""
         tries: dict[str, Tries] = {}
         clients = self._world.folder.clients()
         while not self._over.wait(MEND_EVERY_S):
-            with self._held:
+            with self.held:
                 found = recovery.mend(clients, self._world.source, tries, time.time())
                 tries, self.problems = found.tries, found.problems
                 self.done += found.done
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Touch nothing, as while the DAG recover_<source> runs."""
-        with self._held:
-            yield
 
     def end(self) -> None:
         """Let the look that goes on be the last one."""

@@ -288,8 +288,7 @@ class SinkHarness:
     def worker(self) -> str:
         """Return the service of the stack that runs the sink's task."""
         [task] = self.cluster._call("GET", f"/connectors/{self.connector}/status")["tasks"]
-        port = int(task["worker_id"].rsplit(":", 1)[1])
-        return next(name for name in ("connect-1", "connect-2") if load_config().ports[name.replace("-", "_")] == port)
+        return load_config().worker_at(task["worker_id"])
 
     def wait_until_failed(self) -> str:
         """Wait until the task has failed and return the cause."""

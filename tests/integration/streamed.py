@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
-
 from pg2es.core.generations import sink_connector
 from pg2es.core.monitoring import Breach, ConnectorStatus, Kind, judge
 from pg2es.services.clients import Clients
@@ -13,7 +11,7 @@ from pg2es.services.monitoring import look
 from pg2es.services.stream import pass_barrier
 from pg2es.services.waiting import wait_for
 from tests.integration.batch import check_equal, run_backfill
-from tests.support import Database, ProjectFolder, ask_each_worker, connect
+from tests.support import Database, ProjectFolder, ask_each_worker, drop_slot
 
 ROWS = 100
 FAILOVER_SLOTS = 170_000
@@ -102,20 +100,4 @@ class Streamed:
 
     def drop_slot(self, *then: str) -> None:
         """End whoever reads the slot and drop it before anybody comes back, then run statements at once."""
-        with connect(self.database.name, superuser=True) as session:
-
-            def drop() -> bool:
-                try:
-                    session.execute(
-                        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-                        " WHERE slot_name = %s AND active",
-                        [self.source.slot],
-                    )
-                    session.execute("SELECT pg_drop_replication_slot(%s)", [self.source.slot])
-                except psycopg.errors.ObjectInUse:
-                    return False
-                return True
-
-            self.wait_until(drop)
-            for statement in then:
-                session.execute(statement.encode())
+        drop_slot(self.database, self.source.slot, *then)

@@ -130,7 +130,7 @@ class Suspects:
             if kind is None:
                 self.result.equal += identifier in stored
                 self._sum(identifier, ours, theirs)
-            elif before[identifier] == _fingerprint(expected.get(identifier)):
+            elif before[identifier] == _fingerprint(ours):
                 differing[identifier] = kind
             else:
                 yield identifier
@@ -146,8 +146,9 @@ class Suspects:
                 yield identifier
                 continue
             self.result.rewound += version > last
-            self._record(identifier, kind, _source(stored.get(identifier)), expected.get(identifier))
-            self._sum(identifier, expected.get(identifier), _source(stored.get(identifier)))
+            ours, theirs = expected.get(identifier), _source(stored.get(identifier))
+            self._record(identifier, kind, theirs, ours)
+            self._sum(identifier, ours, theirs)
 
     def _sum(self, identifier: str, expected: bytes | None, stored: bytes | None) -> None:
         if self.result.checksums:
