@@ -65,6 +65,7 @@ class Elasticsearch(Service):
             "ES_JAVA_HOME": str(artifacts.find_java_home(_JAVA[self._version])),
             # The built-in roles would be copied into an index that this distribution cannot make.
             "ES_JAVA_OPTS": " ".join([*options, "-Des.queryable_built_in_roles_enabled=false"]),
+            "CLI_JAVA_OPTS": " ".join(self.config.java_options),  # of the JVM that starts it
             "ES_TMPDIR": str(self.folder / "tmp"),
         }
 

@@ -42,6 +42,8 @@ def ensure_binaries(version: str) -> Path:
 _BUILTIN = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 _LOCALE = {"17": _BUILTIN, "18": _BUILTIN}
 """By major version; older ones have no locale of their own."""
+_SINCE = {"scram_iterations": 16}
+"""The first major version that has a setting; older ones do not start with it."""
 
 
 class Postgres(Service):
@@ -94,8 +96,9 @@ class Postgres(Service):
     @override
     def command(self) -> Sequence[str | Path]:
         addresses = {"port": str(self.port), "listen_addresses": HOST, "unix_socket_directories": ""}
-        own = self.config.settings["postgres"]
-        settings = {**self.settings, **own, "timezone": "UTC", "log_timezone": "UTC", **addresses}
+        own = self.config.settings["postgres"].items()
+        known = {name: value for name, value in own if int(self._version) >= _SINCE.get(name, 0)}
+        settings = {**self.settings, **known, "timezone": "UTC", "log_timezone": "UTC", **addresses}
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
         return [ensure_binaries(self._version) / "bin" / "postgres", "-D", self.folder, *options]
 
