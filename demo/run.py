@@ -14,7 +14,7 @@ from demo.stream import count_records_behind, measure_latency_s
 from demo.traffic import Traffic
 from pg2es.adapters.elasticsearch import indices, translate_errors
 from pg2es.core.config import load_project
-from pg2es.services import reports
+from pg2es.core.reports import REPORTS_INDEX
 from pg2es.services.clients import Clients
 from pg2es.services.drift import compare
 from pg2es.services.generations import require_live_generation
@@ -103,10 +103,10 @@ class Demo:
     def _read_report(self, pipeline: str) -> dict[str, Any]:
         """Return the figures of the latest backfill's report."""
         client = self._clients.elasticsearch
-        indices.refresh_index(client, reports.INDEX)
+        indices.refresh_index(client, REPORTS_INDEX)
         mine = [{"term": {"kind": "backfill"}}, {"term": {"pipeline": pipeline}}]
-        with translate_errors(f"reading {reports.INDEX}"):
-            found = client.search(index=reports.INDEX, query={"bool": {"filter": mine}}, sort=[{"at": "desc"}], size=1)
+        with translate_errors(f"reading {REPORTS_INDEX}"):
+            found = client.search(index=REPORTS_INDEX, query={"bool": {"filter": mine}}, sort=[{"at": "desc"}], size=1)
         details: dict[str, Any] = found["hits"]["hits"][0]["_source"]["details"]
         return details
 

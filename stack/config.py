@@ -58,6 +58,11 @@ class StackConfig:
         """PEM file of the authority that signed Kafka's certificate."""
         return self.data / "kafka" / "ca.pem"
 
+    @property
+    def kafka_certificate(self) -> Path:
+        """PEM file of a client's certificate that Kafka trusts, and its key."""
+        return self.data / "kafka" / "client.pem"
+
     @cached_property
     def credentials(self) -> Mapping[str, str]:
         """Generated passwords and keys, by name; made on first use."""
@@ -69,7 +74,9 @@ class StackConfig:
             "PG2ES_POSTGRES_SUPERUSER": "postgres",
             "PG2ES_ELASTICSEARCH_SUPERUSER": "elastic",
             "PG2ES_KAFKA_SASL_BOOTSTRAP": f"{HOST}:{self.ports['kafka_sasl']}",
+            "PG2ES_KAFKA_TLS_BOOTSTRAP": f"{HOST}:{self.ports['kafka_tls']}",
             "PG2ES_KAFKA_CA": str(self.kafka_ca),
+            "PG2ES_KAFKA_CERTIFICATE": str(self.kafka_certificate),
             "PG2ES_KAFKA_USER": "pg2es",
             "PG2ES_AIRFLOW_URL": self.url("airflow"),
             "PG2ES_AIRFLOW_USER": "admin",

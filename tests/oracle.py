@@ -89,7 +89,7 @@ def _search(alias: str) -> Iterator[dict[str, Any]]:
     """Give every hit, page by page."""
     url = os.environ["PG2ES_ELASTICSEARCH_URLS"].split(",")[0]
     login = (os.environ["PG2ES_ELASTICSEARCH_USER"], os.environ["PG2ES_ELASTICSEARCH_PASSWORD"])
-    with httpx.Client(base_url=url, auth=login, timeout=60) as client:
+    with httpx.Client(base_url=url, auth=login, timeout=60, verify=False) as client:
 
         def ask(method: str, path: str, **body: Any) -> Any:
             answer = client.request(method, path, json=body or None)

@@ -87,7 +87,7 @@ class ConnectWorker(Service):
     def _format_settings(self) -> str:
         # Of a key that is there twice, Java's reader takes the last.
         ours = "".join((artifacts.FILES / name).read_text() for name in self.files)
-        return ours + format_properties({**self.config.settings["connect"], **self.places()})
+        return ours + format_properties({**self.places(), **self.config.settings["connect"]})
 
     def places(self) -> dict[str, str]:
         """Return the settings that say where things are."""

@@ -17,6 +17,7 @@ from stack.services.base import Service
 
 _PLAIN_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
+_TOKEN_LOGIN = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"  # noqa: S105 - a class
 _SILENT = logging.getLogger("stack.librdkafka")
 _SILENT.setLevel(logging.CRITICAL)
 
@@ -46,13 +47,14 @@ def build_java_command(
 class Kafka(Service):
     """The broker. Topics are made by name only: a typing error must not become a topic.
 
-    It listens twice: for anybody on this machine, and, as brokers elsewhere do, with TLS for those who log in.
+    It listens for anybody on this machine, and, as brokers elsewhere do, with TLS for those who log in, and for those
+    who show a certificate.
     """
 
     @property
     @override
     def ports(self) -> tuple[str, ...]:
-        return ("kafka", "kafka_controller", "kafka_sasl")
+        return ("kafka", "kafka_controller", "kafka_sasl", "kafka_tls")
 
     @override
     def prepare(self) -> None:
@@ -61,6 +63,8 @@ class Kafka(Service):
             authority = make_authority("Kafka of pg2es")
             server = authority.issue("kafka")
             self.user.write_file(self._keystore, server.key_pem + server.pem)
+            client = authority.issue(self.config.environment()["PG2ES_KAFKA_USER"])
+            self.user.write_file(self.config.kafka_certificate, client.key_pem + client.pem)
             self.user.write_file(self.config.kafka_ca, authority.pem)
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = self.config.credentials["KAFKA_CLUSTER_ID"]
@@ -89,23 +93,33 @@ class Kafka(Service):
 
     def settings(self) -> dict[str, str]:
         """Return the content of server.properties."""
-        broker, controller, login = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
+        broker, controller, login, tls = (f"{HOST}:{self.config.ports[port]}" for port in self.ports)
         variables = self.config.environment()
-        user = f'user_{variables["PG2ES_KAFKA_USER"]}="{variables["PG2ES_KAFKA_PASSWORD"]}"'
+        name = variables["PG2ES_KAFKA_USER"]
+        user = f'user_{name}="{variables["PG2ES_KAFKA_PASSWORD"]}"'
+        addresses = f"PLAINTEXT://{broker},SASL_SSL://{login},SSL://{tls}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{controller}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{broker},SASL_SSL://{login},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker},SASL_SSL://{login}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "listeners": f"{addresses},CONTROLLER://{controller}",
+            "advertised.listeners": addresses,
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "PLAINTEXT",
-            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,OAUTHBEARER",
             "listener.name.sasl_ssl.plain.sasl.jaas.config": f"{_PLAIN_LOGIN} required {user};",
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{_SCRAM_LOGIN} required;",
+            # Tokens that nobody has signed: on this machine anybody may come in anyway.
+            "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config": f"{_TOKEN_LOGIN} required;",
+            "listener.name.ssl.ssl.client.auth": "required",
+            # Whoever does not log in may do everything, as before there were rules, and so may the first user.
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:ANONYMOUS;User:{name};User:CN={name}",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self._keystore),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.config.kafka_ca),
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",

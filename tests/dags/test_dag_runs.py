@@ -9,8 +9,8 @@ import yaml
 from pg2es.adapters.elasticsearch import indices
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, PostgresUnavailable, TableRewritten
 from pg2es.core.generations import sink_connector
+from pg2es.core.reports import REPORTS_INDEX
 from pg2es.services import dead_letters as replay
-from pg2es.services import reports
 from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
@@ -52,8 +52,8 @@ def test_backfill_and_connectors(dags: "dict[str, DAG]", streamed_folder: Projec
     settings = clients.elasticsearch.indices.get_settings(index=index)[index]["settings"]["index"]
     assert "refresh_interval" not in settings  # only while the index was built
 
-    indices.refresh_index(clients.elasticsearch, reports.INDEX)
-    found = clients.elasticsearch.search(index=reports.INDEX, query={"match_phrase": {"text": index}})
+    indices.refresh_index(clients.elasticsearch, REPORTS_INDEX)
+    found = clients.elasticsearch.search(index=REPORTS_INDEX, query={"match_phrase": {"text": index}})
     [report] = [hit["_source"] for hit in found["hits"]["hits"]]
     assert (report["kind"], report["pipeline"], report["details"]["rows"]) == ("backfill", "notes", 3000)
     assert "3,000 rows in" in report["text"]
@@ -242,9 +242,9 @@ def test_the_monitor_names_its_tasks_after_what_is_wrong(
 
 def _reports(clients: Clients, kind: str, name: str) -> list[dict[str, Any]]:
     """Return the reports of a kind about a source, the oldest first."""
-    indices.refresh_index(clients.elasticsearch, reports.INDEX)
+    indices.refresh_index(clients.elasticsearch, REPORTS_INDEX)
     query = {"bool": {"filter": [{"term": {"kind": kind}}, {"term": {"pipeline": name}}]}}
-    found = clients.elasticsearch.search(index=reports.INDEX, query=query, sort=[{"at": "asc"}])
+    found = clients.elasticsearch.search(index=REPORTS_INDEX, query=query, sort=[{"at": "asc"}])
     return [hit["_source"] for hit in found["hits"]["hits"]]
 
 

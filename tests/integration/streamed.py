@@ -79,8 +79,10 @@ class Streamed:
         self.wait_until(lambda: (found := self.status(name)) is not None and found.failed)
 
     def wait_until_stopped(self, name: str) -> None:
-        """Wait until a connector has no tasks."""
-        self.wait_until(lambda: all(s and not s.tasks for s in ask_each_worker(self.clients.connect, name)))
+        """Wait until a connector is stopped and has no tasks, whichever worker is asked."""
+        self.wait_until(
+            lambda: all(s and s.state == "STOPPED" and not s.tasks for s in ask_each_worker(self.clients.connect, name))
+        )
 
     @property
     def made_slot(self) -> tuple[str, bool]:

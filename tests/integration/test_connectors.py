@@ -108,7 +108,8 @@ def test_life_of_a_source_and_its_sink(streamed_folder: ProjectFolder, database:
     # Removed: connectors, slot and publication; the index stays. Once more: nothing left to do.
     orphan = sink_connector(f"{pipeline.alias}-000009")  # its index is gone
     clients.connect.create(orphan, config | {"name": orphan}, initial_state="STOPPED")
-    assert stream.remove_source(clients, source) == [sink, orphan, source.connector]
+    gone = [sink, orphan, source.connector, f"slot {source.slot}", f"publication {source.publication}"]
+    assert stream.remove_source(clients, source) == gone
     assert not {sink, orphan, source.connector} & set(clients.connect.list_connectors())
     assert database.fetch(f"SELECT FROM pg_replication_slots WHERE slot_name = '{source.slot}'") == []
     assert database.fetch("SELECT FROM pg_publication") == []

@@ -21,32 +21,65 @@ LOGIN = {
     "sasl.username": "${env:PG2ES_KAFKA_USER}",
     "sasl.password": "${env:PG2ES_KAFKA_PASSWORD}",
 }
-MODULES = {"PLAIN": "plain.PlainLoginModule", "SCRAM-SHA-512": "scram.ScramLoginModule"}
+TOKEN = {
+    "sasl.mechanism": "OAUTHBEARER",
+    "enable.sasl.oauthbearer.unsecure.jwt": "true",
+    "sasl.oauthbearer.config": "principal=${env:PG2ES_KAFKA_USER}",
+}
+"""The batch jobs' login by a token that nobody has signed, over the one by a password."""
+CERTIFICATE = {
+    "security.protocol": "SSL",
+    "ssl.ca.location": "${env:PG2ES_KAFKA_CA}",
+    "ssl.certificate.location": "${env:PG2ES_KAFKA_CERTIFICATE}",
+    "ssl.key.location": "${env:PG2ES_KAFKA_CERTIFICATE}",
+}
+MODULES = {
+    "PLAIN": "plain.PlainLoginModule",
+    "SCRAM-SHA-512": "scram.ScramLoginModule",
+    "OAUTHBEARER": "oauthbearer.OAuthBearerLoginModule",
+}
 ROWS = 50
 
 
 def log_in(folder: ProjectFolder, **changes: str) -> Clients:
     """Let a project reach Kafka where it asks for a login."""
-    bootstrap = "${env:PG2ES_KAFKA_SASL_BOOTSTRAP}"
-    folder.change("platform.yaml", kafka={"bootstrap": bootstrap, "properties": LOGIN | changes})
+    folder.change(
+        "platform.yaml", kafka={"bootstrap": "${env:PG2ES_KAFKA_SASL_BOOTSTRAP}", "properties": LOGIN | changes}
+    )
     return folder.clients()
 
 
-def producer_login(mechanism: str, secrets: Path) -> dict[str, str]:
+def trust() -> dict[str, str]:
+    """Return the settings by which a Java client trusts Kafka."""
+    return {"ssl.truststore.type": "PEM", "ssl.truststore.location": os.environ["PG2ES_KAFKA_CA"]}
+
+
+def producer_login(mechanism: str, secrets: Path, user: str | None = None) -> dict[str, str]:
     """Return the settings by which a producer of the sinks logs in."""
-    module = f"org.apache.kafka.common.security.{MODULES[mechanism]}"
-    user = os.environ["PG2ES_KAFKA_USER"]
+    user = user or os.environ["PG2ES_KAFKA_USER"]
+    password = f'username="{user}" password="${{file:{secrets}:password}}"'
+    token = 'unsecuredLoginStringClaim_sub="${env:PG2ES_KAFKA_USER}"'
+    options = token if mechanism == "OAUTHBEARER" else password
     return {
+        **trust(),
         "security.protocol": "SASL_SSL",
-        "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": os.environ["PG2ES_KAFKA_CA"],
         "sasl.mechanism": mechanism,
-        "sasl.jaas.config": f'{module} required username="{user}" password="${{file:{secrets}:password}}";',
+        "sasl.jaas.config": f"org.apache.kafka.common.security.{MODULES[mechanism]} required {options};",
     }
 
 
-@pytest.mark.parametrize("mechanism", MODULES)
-def test_a_pipeline_by_a_login(mechanism: str, streamed_folder: ProjectFolder, database: Database) -> None:
+def producer_certificate() -> dict[str, str]:
+    """Return the settings by which a producer of the sinks shows a certificate."""
+    own = {"ssl.keystore.type": "PEM", "ssl.keystore.location": os.environ["PG2ES_KAFKA_CERTIFICATE"]}
+    return {**trust(), **own, "security.protocol": "SSL"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "sinks"), [({"sasl.mechanism": "PLAIN"}, "OAUTHBEARER"), (TOKEN, "PLAIN"), (CERTIFICATE, None)]
+)
+def test_a_pipeline_by_a_login(
+    batch: dict[str, str], sinks: str | None, streamed_folder: ProjectFolder, database: Database
+) -> None:
     database.execute(
         "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
         f"INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, {ROWS}) n",
@@ -54,9 +87,13 @@ def test_a_pipeline_by_a_login(mechanism: str, streamed_folder: ProjectFolder, d
     connect = streamed_folder.clients().project.platform.connect
     settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
     with secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as file:
-        producer = producer_login(mechanism, file)
+        producer = producer_login(sinks, file) if sinks else producer_certificate()
         streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
-        log_in(streamed_folder, **{"sasl.mechanism": mechanism})
+        if sinks:
+            log_in(streamed_folder, **batch)
+        else:
+            kafka_settings = {"bootstrap": "${env:PG2ES_KAFKA_TLS_BOOTSTRAP}", "properties": batch}
+            streamed_folder.change("platform.yaml", kafka=kafka_settings)
         pipeline = streamed_folder.add_pipeline("notes", "public.notes")
         clients = streamed_folder.clients()
         run_backfill(clients, pipeline)

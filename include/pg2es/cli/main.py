@@ -18,6 +18,7 @@ from pg2es.cli.folder import load
 from pg2es.core.config import MOST_LANES, Verification
 from pg2es.core.drift import Deep
 from pg2es.core.errors import ConfigError, Pg2esError
+from pg2es.core.grants import Server
 from pg2es.core.stream import Steering
 
 app = typer.Typer(
@@ -64,6 +65,21 @@ def validate(
 
     if not validate(load(context.obj), pipelines or [], connect=connect):
         raise typer.Exit(FOUND)
+
+
+@app.command()
+def grants(
+    context: typer.Context,
+    server: Annotated[Server, typer.Argument(metavar="postgres|elasticsearch|kafka")],
+    batch: Annotated[
+        str | None, typer.Option(help="Kafka's name for the batch jobs. Default: User: and their sasl.username.")
+    ] = None,
+    workers: Annotated[str, typer.Option(help="Kafka's name for the Connect workers.")] = "User:connect",
+) -> None:
+    """Print what gives pg2es the rights that it needs for what is configured, and no more, for an administrator."""
+    from pg2es.cli.grants import grants
+
+    grants(load(context.obj), server, batch=batch, workers=workers)
 
 
 @app.command()
@@ -267,7 +283,7 @@ def remove(
     if not yes:
         typer.confirm(f"Remove the connectors, slot {found.slot} and publication {found.publication}?", abort=True)
     removed = stream.remove_source(Clients(project), found)
-    out.print(Text(f"Removed {', '.join([*removed, found.slot, found.publication])}."))
+    out.print(Text(f"Removed {', '.join(removed) or 'nothing: there was none of it'}."))
 
 
 @app.command()

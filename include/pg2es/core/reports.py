@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+REPORTS_INDEX = "pg2es-reports"
+
 
 class ReportKind(StrEnum):
     """Which job reported: about a pipeline, the last two about a source."""

@@ -6,9 +6,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from pg2es.adapters.elasticsearch import indices, translate_errors
-from pg2es.core.reports import ReportKind
+from pg2es.core.reports import REPORTS_INDEX, ReportKind
 
-INDEX = "pg2es-reports"
 MAX_PIPELINES = 10_000
 
 _BODY: dict[str, Any] = {
@@ -39,9 +38,9 @@ def write_report(
         "text": text,
         "details": details,
     }
-    indices.ensure_index(client, INDEX, _BODY)
+    indices.ensure_index(client, REPORTS_INDEX, _BODY)
     with translate_errors(f"writing the report of {about}"):
-        client.index(index=INDEX, document=report, refresh=True)
+        client.index(index=REPORTS_INDEX, document=report, refresh=True)
 
 
 def read_reports(
@@ -51,7 +50,7 @@ def read_reports(
     terms = [{"term": {name: value}} for name, value in (("kind", kind), ("pipeline", pipeline)) if value]
     with translate_errors("reading the reports"):
         found = client.search(
-            index=INDEX,
+            index=REPORTS_INDEX,
             query={"bool": {"filter": terms}},
             sort=[{"at": "desc"}],
             size=limit,
@@ -73,7 +72,7 @@ def read_last_reports(client: Elasticsearch, kinds: list[ReportKind]) -> dict[st
     by_kind = {"terms": {"field": "kind", "size": len(kinds)}, "aggs": {"newest": newest}}
     with translate_errors("reading the reports"):
         found = client.search(
-            index=INDEX,
+            index=REPORTS_INDEX,
             size=0,
             query={"terms": {"kind": kinds}},
             aggs={"pipelines": {"terms": {"field": "pipeline", "size": MAX_PIPELINES}, "aggs": {"kinds": by_kind}}},

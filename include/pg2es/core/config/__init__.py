@@ -20,7 +20,7 @@ from pg2es.core.config.pipeline import (
 )
 from pg2es.core.config.platform import ElasticsearchSettings, Platform, PlatformMonitor
 from pg2es.core.config.project import Project, SetAside, load_project
-from pg2es.core.config.references import find_reference, is_secret
+from pg2es.core.config.references import find_reference, is_secret, resolve
 from pg2es.core.config.source import LAST_PORT, Events, OnFailover, Source
 from pg2es.core.config.texts import check_readable
 
@@ -47,6 +47,7 @@ __all__ = [
     "flatten_settings",
     "is_secret",
     "load_project",
+    "resolve",
     "resolve_entries",
     "resolve_fields",
 ]

@@ -2,11 +2,11 @@
 
 `protocol` has the statements of the refresh protocol (versions, fence, barrier, locks), `documents` wraps the document
 SQL, `roots` leads from changed rows to roots. `catalog` reads tables, slots and publications, `publications` changes
-them. `monitor`, `preflight` and `suggest` serve who has that name; `remedies` are what the preflight proposes. A
-statement is used under the name of its module: `protocol.VERSION`.
+them. `monitor`, `preflight` and `suggest` serve who has that name; `remedies` are what the preflight proposes,
+`grants` what `pg2es grants` prints. A statement is used under the name of its module: `protocol.VERSION`.
 """
 
-from pg2es.core.sql import catalog, monitor, preflight, protocol, publications, remedies, suggest
+from pg2es.core.sql import catalog, grants, monitor, preflight, protocol, publications, remedies, suggest
 from pg2es.core.sql.documents import BUCKETS, DocumentSql, all_columns, copy_out
 from pg2es.core.sql.identifiers import quote_table
 from pg2es.core.sql.roots import all_roots, rootless_keys, roots_where, route_columns, route_sql
@@ -18,6 +18,7 @@ __all__ = [
     "all_roots",
     "catalog",
     "copy_out",
+    "grants",
     "monitor",
     "preflight",
     "protocol",

@@ -69,9 +69,13 @@ WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indp
 
 SERVER_SETTINGS = """\
 SELECT current_setting('wal_level'), current_setting('max_replication_slots')::int,
-  (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user),
+  (SELECT bool_or(rolsuper OR rolreplication OR rolname = 'rds_replication') FROM pg_roles
+   WHERE rolname = current_user OR rolname = 'rds_replication' AND pg_has_role(oid, 'MEMBER')),
   (SELECT count(*)::int FROM pg_replication_slots)"""
-"""`(wal_level, max_replication_slots, may the role replicate, slots in use)`."""
+"""`(wal_level, max_replication_slots, may the role replicate, slots in use)`.
+
+At Amazon, members of a role may replicate, and nobody has the attribute.
+"""
 
 PUBLICATION = """\
 SELECT p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,

@@ -4,13 +4,16 @@ from collections.abc import Iterable
 
 from pg2es.core.sql.identifiers import literal, quote, quote_table
 
+GENERATED_SINCE = 180000
+"""The first version that publishes stored generated columns."""
+
 
 def publishes_generated(server_version: int) -> bool:
     """Whether stored generated columns can be published.
 
     Where they can, writes fail on a table whose replica identity has a generated column that is not published.
     """
-    return server_version >= 180000
+    return server_version >= GENERATED_SINCE
 
 
 def create_publication(name: str, tables: Iterable[str], server_version: int) -> str:

@@ -47,6 +47,7 @@ def kept_generations(clients: Clients, pipeline: Pipeline, live: Generation | No
 def remove_source(clients: Clients, source: Source) -> list[str]:
     """Remove the source's connector, its sinks, the slot and the publication; indices stay. Return what was removed.
 
+    A publication that somebody else has made stays, too.
     Raises ConfigError when pipelines of it are set aside: their sinks would stay.
     """
     clients.project.check_whole(source)
@@ -55,8 +56,7 @@ def remove_source(clients: Clients, source: Source) -> list[str]:
         for name in removed:
             remove_connector(clients, name)
         with clients.session(source) as session:
-            drop_slot_and_publication(session, source)
-        return removed
+            return removed + drop_slot_and_publication(session, source)
 
 
 def _deploy_kept(clients: Clients, pipeline: Pipeline, generation: Generation) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pg2es.adapters import kafka
 from pg2es.adapters.postgres import Session, fetch_one, translate_errors
 from pg2es.core.config import Source
-from pg2es.core.errors import CatalogError, ConnectorError, SlotLost
+from pg2es.core.errors import AccessDenied, CatalogError, ConnectorError, SlotLost
 from pg2es.core.recovery import OwnerMark, installation_id
 from pg2es.core.sql import catalog, publications, remedies
 from pg2es.services.clients import Clients
@@ -162,8 +162,8 @@ def create_slot(session: Session, source: Source) -> SlotPosition:
     return SlotPosition(lsn, lsn, created=True)
 
 
-def drop_slot(session: Session, source: Source) -> None:
-    """Remove the slot, once it is free; it is no error when it is gone."""
+def drop_slot(session: Session, source: Source) -> bool:
+    """Remove the slot, once it is free, and return whether it was there."""
 
     def is_free() -> bool:
         found = session.execute(catalog.SLOT, [source.slot]).fetchone()
@@ -175,13 +175,20 @@ def drop_slot(session: Session, source: Source) -> None:
             timeout_s=SLOT_TIMEOUT_S,
             on_timeout=lambda: ConnectorError(f"Slot {source.slot} is still in use by another process; end it first."),
         )
-        session.execute(catalog.DROP_SLOT, [source.slot])
+        return session.execute(catalog.DROP_SLOT, [source.slot]).rowcount > 0
 
 
-def drop_slot_and_publication(session: Session, source: Source) -> None:
-    """Remove both, once the slot is free; it is no error when they are gone."""
-    drop_slot(session, source)
-    drop_publication(session, source.publication)
+def drop_slot_and_publication(session: Session, source: Source) -> list[str]:
+    """Remove both, once the slot is free, and return what was removed; a publication of somebody else stays."""
+    removed = [f"slot {source.slot}"] if drop_slot(session, source) else []
+    if read_publication(session, source.publication) is None:
+        return removed
+    try:
+        drop_publication(session, source.publication)
+    except AccessDenied:
+        log.warning("Publication %s stays: it is somebody else's.", source.publication)
+        return removed
+    return [*removed, f"publication {source.publication}"]
 
 
 def drop_publication(session: Session, name: str) -> None:
