@@ -143,6 +143,7 @@ class SinkHarness:
             elasticsearch_urls=elasticsearch.urls,
             elasticsearch_login=render.elasticsearch_login(platform.elasticsearch, elasticsearch.user),
             ca_certificate=elasticsearch.ca_certificate,
+            client_certificate=elasticsearch.client_certificate,
             kafka_bootstrap=self.clients.kafka_access.bootstrap,
         )
         with self.clients.session(source) as session:

@@ -1,7 +1,8 @@
 """TLS on every link at once, with certificates of an authority that nobody knows, and clients that show theirs.
 
 PostgreSQL refuses whoever comes without TLS and without the role's certificate, Kafka whoever does not log in by SCRAM.
-Before Elasticsearch and Kafka Connect's REST interface a proxy takes TLS off. Workers have the files at another place.
+Before Elasticsearch and Kafka Connect's REST interface a proxy takes TLS off, from those who show a certificate.
+Workers have the files at another place.
 """
 
 import os
@@ -129,14 +130,19 @@ def secured(
     server, authority = files.folder / "server-both.pem", files.folder / "ca.pem"
     with (
         secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as secrets,
-        tls_proxy(elasticsearch, server) as elasticsearch_url,
+        tls_proxy(elasticsearch, server, clients=authority) as elasticsearch_url,
         tls_proxy(workers, server, clients=authority) as connect_url,
         postgres_with_tls(database.name, files),
     ):
         logins: dict[str, Any] = platform.elasticsearch.model_dump(exclude_none=True)
         streamed_folder.change(
             "platform.yaml",
-            elasticsearch=logins | {"urls": elasticsearch_url, "ca_certificate": str(here / "ca.pem")},
+            elasticsearch=logins
+            | {
+                "urls": elasticsearch_url,
+                "ca_certificate": str(here / "ca.pem"),
+                "client_certificate": str(here / "client-both.pem"),
+            },
             kafka={"bootstrap": "${env:PG2ES_KAFKA_SASL_BOOTSTRAP}", "properties": LOGIN},
             connect={
                 "urls": connect_url,
@@ -221,4 +227,8 @@ def test_who_is_not_trusted_says_so(secured: ProjectFolder, tmp_path: Path) -> N
         secured.clients().connect.list_connectors()
     clients = secured.clients()
     with pytest.raises(ElasticsearchUnavailable, match="certificate verify failed"):
+        require_live_generation(clients.elasticsearch, clients.project.pipeline("notes"))
+    secured.change("platform.yaml", elasticsearch=elasticsearch | {"client_certificate": None})
+    clients = secured.clients()
+    with pytest.raises(ElasticsearchUnavailable, match=r"certificate required|closed|reset|aborted"):
         require_live_generation(clients.elasticsearch, clients.project.pipeline("notes"))

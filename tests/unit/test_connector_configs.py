@@ -35,6 +35,7 @@ TARGET = SinkTarget(
     elasticsearch_urls=("http://a", "http://b"),
     elasticsearch_login={"elasticsearch.user": "pg2es_sink", "elasticsearch.password": SECRET},
     ca_certificate=None,
+    client_certificate=None,
     kafka_bootstrap="kafka:9092",
 )
 

@@ -131,9 +131,9 @@ def test_all_that_is_wrong_in_a_file_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     ("login", "sentence"),
     [
-        ({}, "write user and password, or api_key: one login"),
-        ({"user": "u"}, "write user and password, or api_key: one login"),
-        ({"password": "${env:P}"}, "write user and password, or api_key: one login"),
+        ({}, "write user and password, or api_key, or token: one login"),
+        ({"user": "u"}, "write user and password, or api_key, or token: one login"),
+        ({"password": "${env:P}"}, "write user and password, or api_key, or token: one login"),
         ({"user": "u", "password": "${env:P}", "api_key": "${env:K}"}, "write user and password, or api_key"),
         ({"user": "u", "password": "${env:P}", "sink_user": "s", "sink_password": None}, "write sink_user and"),
         ({"api_key": "hunter2"}, "a secret does not stand in a file"),
@@ -146,6 +146,13 @@ def test_elasticsearch_takes_one_login_for_each(login: dict[str, Any], sentence:
     with pytest.raises(ConfigError, match=sentence) as raised:
         load_model(FILE, ElasticsearchSettings, settings)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("place", [{}, {"urls": "u", "cloud_id": "c"}])
+def test_elasticsearch_is_at_one_place(place: dict[str, Any]) -> None:
+    logins = {"api_key": "${env:K}", "sink_api_key": "${env:K}"}
+    with pytest.raises(ConfigError, match="write urls, or cloud_id: one of them"):
+        load_model(FILE, ElasticsearchSettings, logins | place)
 
 
 def test_defaults_come_from_the_name() -> None:

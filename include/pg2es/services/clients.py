@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pg2es.adapters.connect import ConnectCluster
-from pg2es.adapters.elasticsearch import Client, ElasticsearchAccess
+from pg2es.adapters.elasticsearch import Client, ElasticsearchAccess, url_of_cloud
 from pg2es.adapters.kafka import Admin, KafkaAccess
 from pg2es.adapters.postgres import PostgresAccess, Session, open_session
 from pg2es.core.config import (
@@ -76,14 +76,23 @@ class Clients:
     def elasticsearch_access(self, whose: Literal["", "sink_"] = "") -> ElasticsearchAccess:
         """Return how Elasticsearch is reached, by the login of the batch jobs or that of the sinks."""
         values = resolve_fields(self.project.platform.elasticsearch, self._file, "elasticsearch.")
-        check_urls(values["urls"], self._file, "elasticsearch.urls")
-        if values["ca_certificate"] and any(url.startswith("http:") for url in values["urls"]):
-            problem = "there is a ca_certificate, but an address begins with http:; write https:"
-            raise ConfigError(self._file, "elasticsearch.urls", problem)
-        if values["ca_certificate"]:
-            check_readable(values["ca_certificate"], self._file, "elasticsearch.ca_certificate")
-        user, password, api_key = (values[f"{whose}{name}"] for name in ("user", "password", "api_key"))
-        return ElasticsearchAccess(values["urls"], user, password, api_key, values["ca_certificate"])
+        urls = values["urls"] or (self._url_of_cloud(values["cloud_id"]),)
+        check_urls(urls, self._file, "elasticsearch.urls")
+        files = {name: values[name] for name in ("ca_certificate", "client_certificate") if values[name]}
+        for name, path in files.items():
+            if any(url.startswith("http:") for url in urls):
+                problem = f"there is a {name}, but an address begins with http:; write https:"
+                raise ConfigError(self._file, "elasticsearch.urls", problem)
+            check_readable(path, self._file, f"elasticsearch.{name}")
+        login = {name: values[f"{whose}{name}"] for name in ("user", "password", "api_key", "token")}
+        return ElasticsearchAccess(urls, **login, **files)
+
+    def _url_of_cloud(self, cloud_id: str) -> str:
+        try:
+            return url_of_cloud(cloud_id)
+        except ValueError as error:
+            problem = f"expected the Cloud ID of a deployment, name:base64, found {cloud_id!r}"
+            raise ConfigError(self._file, "elasticsearch.cloud_id", problem) from error
 
     @cached_property
     def elasticsearch(self) -> Client:

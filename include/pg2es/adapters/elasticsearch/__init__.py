@@ -15,6 +15,7 @@ from pg2es.adapters.elasticsearch.client import (
     post_raw,
     send_bulk,
     translate_errors,
+    url_of_cloud,
 )
 from pg2es.adapters.elasticsearch.cluster import read_cluster, read_version
 from pg2es.adapters.elasticsearch.digests import count_unmarked, scan_digests, sum_digests
@@ -41,4 +42,5 @@ __all__ = [
     "send_bulk",
     "sum_digests",
     "translate_errors",
+    "url_of_cloud",
 ]

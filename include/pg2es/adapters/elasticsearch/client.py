@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self, cast
 
 import orjson
-from elastic_transport.client_utils import DEFAULT
+from elastic_transport.client_utils import DEFAULT, parse_cloud_id
 from elasticsearch import ApiError, Elasticsearch, JsonSerializer, TransportError
 
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, GenerationError, Pg2esError
@@ -41,18 +41,28 @@ _REFUSED: tuple[type[Pg2esError], str] = (GenerationError, "Elasticsearch refuse
 
 @dataclass(frozen=True)
 class ElasticsearchAccess:
-    """Where Elasticsearch is, and a login: a user with a password, or an encoded API key."""
+    """Where Elasticsearch is, and a login: a user with a password, an encoded API key, or a bearer token."""
 
     urls: tuple[str, ...]
-    user: str | None
-    password: str | None = field(repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     ca_certificate: str | None = None
+    client_certificate: str | None = None
 
     @property
     def login(self) -> dict[str, Any]:
         """The option of the client that is the login."""
-        return {"api_key": self.api_key} if self.api_key else {"basic_auth": (self.user, self.password)}
+        if self.user is not None:
+            return {"basic_auth": (self.user, self.password)}
+        return {"bearer_auth": self.token} if self.token else {"api_key": self.api_key}
+
+
+def url_of_cloud(cloud_id: str) -> str:
+    """Return the address that the Cloud ID of a deployment stands for; ValueError when it is none."""
+    host, port = parse_cloud_id(cloud_id).es_address or (None, None)
+    return f"https://{host}:{port}"
 
 
 class Client(Elasticsearch):
@@ -70,6 +80,7 @@ class Client(Elasticsearch):
             **access.login,
             "hosts": list(access.urls),
             "ca_certs": access.ca_certificate or DEFAULT,
+            "client_cert": access.client_certificate or DEFAULT,
             "request_timeout": REQUEST_TIMEOUT_S,
             "max_retries": 0,
             "retry_on_timeout": False,

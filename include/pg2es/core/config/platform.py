@@ -14,15 +14,21 @@ def _split(value: object) -> object:
 
 
 class ElasticsearchSettings(FileModel):
-    """The Elasticsearch cluster and the logins that pg2es has there: a user each, or an API key."""
+    """The Elasticsearch cluster and the logins that pg2es has there: a user each, an API key, or a token."""
 
-    urls: tuple[str, ...] = Field(min_length=1, description="Addresses of the nodes, tried in turn.")
+    urls: tuple[str, ...] = Field(
+        default=(), description="Addresses of the nodes, tried in turn; with the path where a proxy has them under one."
+    )
+    cloud_id: str | None = Field(default=None, description="Cloud ID of a deployment at Elastic, instead of `urls`.")
     user: str | None = Field(
         default=None, description="User of the batch jobs: makes indices and aliases, reads and writes."
     )
     password: Secret | None = Field(default=None, description="Reference to its password.")
     api_key: Secret | None = Field(
         default=None, description="Reference to an encoded API key, instead of user and password."
+    )
+    token: Secret | None = Field(
+        default=None, description="Reference to a bearer token, such as a service account's, instead of both."
     )
     sink_user: str | None = Field(
         default=None,
@@ -33,8 +39,15 @@ class ElasticsearchSettings(FileModel):
     sink_api_key: Secret | None = Field(
         default=None, description="Reference to an encoded API key with the same rights, instead of that user."
     )
+    sink_token: Secret | None = Field(
+        default=None, description="Reference to a bearer token with the same rights, instead of both."
+    )
     ca_certificate: str | None = Field(
         default=None, description="PEM file of the authority that signed the nodes' certificates."
+    )
+    client_certificate: str | None = Field(
+        default=None,
+        description="PEM file with the certificate that the cluster, or a proxy before it, asks for, and its key.",
     )
 
     _split_urls = field_validator("urls", mode="before")(_split)
@@ -42,9 +55,18 @@ class ElasticsearchSettings(FileModel):
     @model_validator(mode="after")
     def _check_logins(self) -> Self:
         for whose in ("", "sink_"):
-            user, password, api_key = (getattr(self, f"{whose}{name}") for name in ("user", "password", "api_key"))
-            if (user is None) != (password is None) or (user is None) == (api_key is None):
-                raise ValueError(f"write {whose}user and {whose}password, or {whose}api_key: one login")
+            login = {name: getattr(self, f"{whose}{name}") for name in ("user", "password", "api_key", "token")}
+            given = {name for name, value in login.items() if value is not None}
+            if given not in ({"user", "password"}, {"api_key"}, {"token"}):
+                raise ValueError(
+                    f"write {whose}user and {whose}password, or {whose}api_key, or {whose}token: one login"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if bool(self.urls) == bool(self.cloud_id):
+            raise ValueError("write urls, or cloud_id: one of them")
         return self
 
 

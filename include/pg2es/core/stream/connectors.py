@@ -169,6 +169,8 @@ def elasticsearch_login(settings: ElasticsearchSettings, user: str | None) -> Co
     """Return the options of a sink's login to Elasticsearch; `user`: the name that `sink_user` refers to."""
     if user and settings.sink_password:
         return {"elasticsearch.user": user, "elasticsearch.password": settings.sink_password}
+    if settings.sink_token:
+        return {"elasticsearch.token": settings.sink_token}
     return {"elasticsearch.api.key": settings.sink_api_key or ""}
 
 
@@ -182,6 +184,7 @@ class SinkTarget:
     elasticsearch_urls: tuple[str, ...]
     elasticsearch_login: Config
     ca_certificate: str | None
+    client_certificate: str | None
     kafka_bootstrap: str
 
 
@@ -243,13 +246,15 @@ def sink_config(
     }
     if target.ca_certificate:
         config["elasticsearch.ca.certificate"] = target.ca_certificate
+    if target.client_certificate:
+        config["elasticsearch.client.certificate"] = target.client_certificate
     for name, route in routes.items():
         config |= route.options(name)
     _refuse_references(pipeline, config)
     return config
 
 
-_REFERENCES = ("postgres.password", "elasticsearch.password", "elasticsearch.api.key")
+_REFERENCES = ("postgres.password", "elasticsearch.password", "elasticsearch.api.key", "elasticsearch.token")
 
 
 def _refuse_references(pipeline: Pipeline, config: Config) -> None:

@@ -42,8 +42,12 @@ def _check_sink_user(clients: Clients) -> Iterator[Finding]:
     aliases = sorted(pipeline.alias for pipeline in project.pipelines.values())
     wanted = {"names": [f"{alias}-*" for alias in aliases], "privileges": ["read", "index", "delete", "create_index"]}
     access = clients.elasticsearch_access("sink_")
-    login = "sink_api_key" if access.api_key else "sink_user"
-    whose = f"User {access.user}" if access.user else "The API key of the sinks"
+    if access.user:
+        login, whose = "sink_user", f"User {access.user}"
+    elif access.token:
+        login, whose = "sink_token", "The token of the sinks"
+    else:
+        login, whose = "sink_api_key", "The API key of the sinks"
     with Client.open(access) as client, translate_errors("asking for the rights of the sink's user"):
         rights = client.security.has_privileges(index=[wanted]).body["index"] if aliases else {}
     for pattern, granted in rights.items():

@@ -120,6 +120,7 @@ def _read_wanted(
         elasticsearch_urls=elasticsearch.urls,
         elasticsearch_login=elasticsearch_login(platform.elasticsearch, elasticsearch.user),
         ca_certificate=elasticsearch.ca_certificate and clients.on_workers(elasticsearch.ca_certificate),
+        client_certificate=elasticsearch.client_certificate and clients.on_workers(elasticsearch.client_certificate),
         kafka_bootstrap=clients.kafka_access.bootstrap,
     )
     return sink_config(

@@ -133,7 +133,7 @@ class ConfigTest {
         Map<String, String> both =
                 TestConfig.with("elasticsearch.user", "u", "elasticsearch.password", "p", "elasticsearch.api.key", "k");
         assertThat(errors(both).get("elasticsearch.api.key"))
-                .anySatisfy(error -> assertThat(error).contains("not both"));
+                .anySatisfy(error -> assertThat(error).contains("one login"));
     }
 
     @Test

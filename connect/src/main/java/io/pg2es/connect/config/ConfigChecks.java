@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.ConfigValue;
 
@@ -141,13 +142,18 @@ public final class ConfigChecks {
 
     private void checkCredentials() {
         boolean user = isSet(SinkKeys.ELASTICSEARCH_USER);
-        if (user && isSet(SinkKeys.ELASTICSEARCH_API_KEY)) {
+        long logins = Stream.of(
+                        SinkKeys.ELASTICSEARCH_USER, SinkKeys.ELASTICSEARCH_API_KEY, SinkKeys.ELASTICSEARCH_TOKEN)
+                .filter(this::isSet)
+                .count();
+        if (logins > 1) {
             add(
                     SinkKeys.ELASTICSEARCH_API_KEY,
-                    "Give %s and %s, or %s, not both.",
+                    "Give %s and %s, or %s, or %s: one login.",
                     SinkKeys.ELASTICSEARCH_USER,
                     SinkKeys.ELASTICSEARCH_PASSWORD,
-                    SinkKeys.ELASTICSEARCH_API_KEY);
+                    SinkKeys.ELASTICSEARCH_API_KEY,
+                    SinkKeys.ELASTICSEARCH_TOKEN);
         }
         if (user != isSet(SinkKeys.ELASTICSEARCH_PASSWORD)) {
             add(

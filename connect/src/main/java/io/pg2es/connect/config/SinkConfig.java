@@ -111,7 +111,7 @@ public final class SinkConfig extends AbstractConfig {
     }
 
     public Optional<String> elasticsearchUser() {
-        return Optional.of(getString(SinkKeys.ELASTICSEARCH_USER)).filter(user -> !user.isEmpty());
+        return text(SinkKeys.ELASTICSEARCH_USER);
     }
 
     public Password elasticsearchPassword() {
@@ -119,12 +119,27 @@ public final class SinkConfig extends AbstractConfig {
     }
 
     public Optional<Password> elasticsearchApiKey() {
-        return Optional.of(getPassword(SinkKeys.ELASTICSEARCH_API_KEY))
-                .filter(key -> !key.value().isEmpty());
+        return secret(SinkKeys.ELASTICSEARCH_API_KEY);
+    }
+
+    public Optional<Password> elasticsearchToken() {
+        return secret(SinkKeys.ELASTICSEARCH_TOKEN);
     }
 
     public Optional<String> elasticsearchCaCertificate() {
-        return Optional.of(getString(SinkKeys.ELASTICSEARCH_CA_CERTIFICATE)).filter(path -> !path.isEmpty());
+        return text(SinkKeys.ELASTICSEARCH_CA_CERTIFICATE);
+    }
+
+    public Optional<String> elasticsearchClientCertificate() {
+        return text(SinkKeys.ELASTICSEARCH_CLIENT_CERTIFICATE);
+    }
+
+    private Optional<Password> secret(String key) {
+        return Optional.of(getPassword(key)).filter(secret -> !secret.value().isEmpty());
+    }
+
+    private Optional<String> text(String key) {
+        return Optional.of(getString(key)).filter(text -> !text.isEmpty());
     }
 
     public int batchRoots() {

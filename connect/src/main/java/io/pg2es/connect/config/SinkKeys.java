@@ -24,7 +24,9 @@ public final class SinkKeys {
     static final String ELASTICSEARCH_USER = "elasticsearch.user";
     static final String ELASTICSEARCH_PASSWORD = "elasticsearch.password";
     static final String ELASTICSEARCH_API_KEY = "elasticsearch.api.key";
+    static final String ELASTICSEARCH_TOKEN = "elasticsearch.token";
     public static final String ELASTICSEARCH_CA_CERTIFICATE = "elasticsearch.ca.certificate";
+    public static final String ELASTICSEARCH_CLIENT_CERTIFICATE = "elasticsearch.client.certificate";
     static final String INDEX = "index";
     static final String KEY_COLUMNS = "key.columns";
     public static final String SQL_SESSION = "sql.session";
@@ -125,12 +127,26 @@ public final class SinkKeys {
                 .optional(
                         ELASTICSEARCH_API_KEY, Type.PASSWORD, "", null, HIGH, "An encoded API key, instead of a user.")
                 .optional(
+                        ELASTICSEARCH_TOKEN,
+                        Type.PASSWORD,
+                        "",
+                        null,
+                        HIGH,
+                        "A bearer token, such as a service account's, instead of a user.")
+                .optional(
                         ELASTICSEARCH_CA_CERTIFICATE,
                         Type.STRING,
                         "",
                         Validators.READABLE_FILE,
                         MEDIUM,
-                        "PEM file with the certificates to trust. Without it: those that Java trusts.");
+                        "PEM file with the certificates to trust. Without it: those that Java trusts.")
+                .optional(
+                        ELASTICSEARCH_CLIENT_CERTIFICATE,
+                        Type.STRING,
+                        "",
+                        Validators.READABLE_FILE,
+                        MEDIUM,
+                        "PEM file with the certificate that Elasticsearch, or a proxy before it, asks for, and its key.");
 
         options.group("SQL")
                 .required(SQL_SESSION, Type.STRING, Validators.TEXT, "`SET` statements for every new session.")

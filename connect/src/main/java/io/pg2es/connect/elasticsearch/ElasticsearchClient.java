@@ -17,7 +17,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
-import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.http.Header;
 import org.apache.http.HttpHeaders;
@@ -65,8 +64,7 @@ public final class ElasticsearchClient implements AutoCloseable {
                 .setRequestConfigCallback(request -> request.setConnectTimeout((int) CONNECT_TIMEOUT.toMillis())
                         .setSocketTimeout((int) config.requestTimeout().toMillis()));
         authorization(config).ifPresent(header -> builder.setDefaultHeaders(new Header[] {header}));
-        Optional<SSLContext> tls = config.elasticsearchCaCertificate().map(TrustedCertificates::read);
-        tls.ifPresent(context -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(context)));
+        Tls.of(config).ifPresent(context -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(context)));
         String path = config.elasticsearchUrls().get(0).getPath();
         if (!path.isEmpty() && !path.equals("/")) {
             builder.setPathPrefix(path);
@@ -84,6 +82,7 @@ public final class ElasticsearchClient implements AutoCloseable {
     private static Optional<Header> authorization(SinkConfig config) {
         Optional<String> credentials = config.elasticsearchApiKey()
                 .map(key -> "ApiKey " + key.value())
+                .or(() -> config.elasticsearchToken().map(token -> "Bearer " + token.value()))
                 .or(() -> config.elasticsearchUser().map(user -> {
                     String pair = user + ":" + config.elasticsearchPassword().value();
                     return "Basic " + Base64.getEncoder().encodeToString(pair.getBytes(StandardCharsets.UTF_8));

@@ -69,9 +69,12 @@ class TlsTest {
     @Test
     void aFileWithoutACertificateIsRefused() throws Exception {
         Path empty = Files.createFile(folder.resolve("empty.pem"));
-        assertThatThrownBy(() -> TrustedCertificates.read(empty.toString()))
-                .isInstanceOf(ConnectException.class)
-                .hasMessageContaining("holds no certificate");
+        for (String option : List.of("elasticsearch.ca.certificate", "elasticsearch.client.certificate")) {
+            assertThatThrownBy(() -> new ElasticsearchClient(TestConfig.config(option, empty.toString())))
+                    .isInstanceOf(ConnectException.class)
+                    .hasMessageContaining("empty.pem")
+                    .hasMessageContaining(option);
+        }
     }
 
     private SSLContext serverContext() throws Exception {
