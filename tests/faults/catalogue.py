@@ -23,7 +23,14 @@ from tests.support import connect, drop_slot, open_elasticsearch
 
 SERVERS = ("postgres", "kafka", "elasticsearch")
 WORKERS = {"source worker": lambda world: world.source.connector, "sink worker": lambda world: world.sink}
-LINKS = {"PostgreSQL": "postgres", "Kafka": "kafka", "Elasticsearch": "elasticsearch"}
+LINKS = {
+    "PostgreSQL": ("postgres",),
+    "Kafka": ("kafka",),
+    "Elasticsearch": ("elasticsearch",),
+    "Kafka Connect": ("connect_1", "connect_2"),
+}
+KEPT = ("PostgreSQL", "Kafka", "Elasticsearch")
+"""Links whose connections last; each request to Kafka Connect has one of its own."""
 LATENCY_S = 0.3
 
 _STANDSTILL = threading.Event()
@@ -171,8 +178,8 @@ def _lose_wal(session: psycopg.Connection[TupleRow], slot: str) -> bool:
     return session.execute(lost, [slot]).fetchone() is not None
 
 
-def _on(port: str, fault: Callable[[int], AbstractContextManager[None]]) -> Strike:
-    return lambda _world, _job: fault(load_config().ports[port])
+def _on(link: str, fault: Callable[..., AbstractContextManager[None]], **options: float) -> Strike:
+    return lambda _world, _job: fault(*(load_config().ports[port] for port in LINKS[link]), **options)
 
 
 def _server(name: str) -> Callable[[World], str]:
@@ -204,16 +211,10 @@ FAULTS = {
         Fault("job killed", job_killed, 0, of_a_job=True),
         Fault("job frozen", job_frozen, 20, of_a_job=True),
         Fault("job started twice", job_doubled, 0, of_a_job=True),
-        *(Fault(f"link to {name} cut", _on(port, network.cut), 20) for name, port in LINKS.items()),
-        *(Fault(f"link to {name} refused", _on(port, network.refused)) for name, port in LINKS.items()),
-        *(
-            Fault(f"link to {name} half open", _on(port, network.half_open), 0, stays=True)
-            for name, port in LINKS.items()
-        ),
-        *(
-            Fault(f"link to {name} slow", _on(port, lambda number: network.slow(number, LATENCY_S)), 20)
-            for name, port in LINKS.items()
-        ),
+        *(Fault(f"link to {name} cut", _on(name, network.cut), 20) for name in LINKS),
+        *(Fault(f"link to {name} refused", _on(name, network.refused)) for name in LINKS),
+        *(Fault(f"link to {name} half open", _on(name, network.half_open), 0, stays=True) for name in KEPT),
+        *(Fault(f"link to {name} slow", _on(name, network.slow, delay_s=LATENCY_S), 20) for name in LINKS),
         Fault("disk of Elasticsearch full", flooded, 20),
         Fault("open transaction", open_transaction, 20),
         Fault("prepared transaction", prepared_transaction, 20),

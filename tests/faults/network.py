@@ -9,8 +9,8 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import psutil
 
@@ -22,46 +22,58 @@ _BYTES = 65_536
 
 
 @contextmanager
-def cut(port: int) -> Iterator[None]:
-    """Drop every packet to and from the server on a port: nobody is told, whoever asks waits."""
-    with _filter(f"tcp dport {port} drop", f"tcp sport {port} drop"):
+def cut(*ports: int) -> Iterator[None]:
+    """Drop every packet to and from the servers on some ports: nobody is told, whoever asks waits."""
+    with _filter(f"tcp dport {_set(ports)} drop", f"tcp sport {_set(ports)} drop"):
         yield
 
 
 @contextmanager
-def refused(port: int) -> Iterator[None]:
-    """Reset every connection to the server on a port, and refuse new ones."""
-    with _filter(f"tcp dport {port} reject with tcp reset"):
+def refused(*ports: int) -> Iterator[None]:
+    """Reset every connection to the servers on some ports, and refuse new ones."""
+    with _filter(f"tcp dport {_set(ports)} reject with tcp reset"):
         yield
 
 
 @contextmanager
-def half_open(port: int) -> Iterator[None]:
-    """Drop the packets of all connections that the server on a port has now; connections made anew are sound.
+def half_open(*ports: int) -> Iterator[None]:
+    """Drop the packets of all connections that the servers on some ports have now; those made anew are sound.
 
     As when a firewall has forgotten them: no end is told, and both believe in them until they notice by themselves.
     """
-    theirs = _connected(port)
-    with _filter(f"tcp dport {port} tcp sport {theirs} drop", f"tcp sport {port} tcp dport {theirs} drop"):
+    forgotten = [(port, _set(connected)) for port in ports if (connected := _connected(port))]
+    if not forgotten:
+        raise AssertionError(f"nobody is connected to {_set(ports)}")
+    with _filter(
+        *(f"tcp dport {port} tcp sport {theirs} drop" for port, theirs in forgotten),
+        *(f"tcp sport {port} tcp dport {theirs} drop" for port, theirs in forgotten),
+    ):
         yield
 
 
 @contextmanager
-def slow(port: int, delay_s: float) -> Iterator[None]:
-    """Let whatever is sent to the server on a port arrive so much later; who is connected has to connect anew."""
-    with _slow_link(port, delay_s) as link:
-        old = f"tcp dport {port} tcp sport {_connected(port)} reject with tcp reset"
-        late = f"tcp dport {port} meta mark != {_MARK} redirect to :{link}"
-        with _table("pg2es_slow", "nat", "-100", late), _filter(old):
+def slow(*ports: int, delay_s: float) -> Iterator[None]:
+    """Let whatever is sent to the servers on some ports arrive so much later; who is connected has to connect anew."""
+    with ExitStack() as stack:
+        links = {port: stack.enter_context(_slow_link(port, delay_s)) for port in ports}
+        late = [f"tcp dport {port} meta mark != {_MARK} redirect to :{link}" for port, link in links.items()]
+        old = [
+            f"tcp dport {port} tcp sport {_set(connected)} reject with tcp reset"
+            for port in ports
+            if (connected := _connected(port))
+        ]
+        with _table("pg2es_slow", "nat", "-100", *late), _filter(*old):
             yield
 
 
-def _connected(port: int) -> str:
-    """Return the ports from which the server on a port is reached now, as a set of nftables."""
-    found = {c.raddr.port for c in psutil.net_connections("tcp") if c.raddr and c.laddr and c.laddr.port == port}
-    if not found:
-        raise AssertionError(f"nobody is connected to port {port}")
-    return f"{{ {', '.join(map(str, sorted(found)))} }}"
+def _connected(port: int) -> set[int]:
+    """Return the ports from which the server on a port is reached now."""
+    return {c.raddr.port for c in psutil.net_connections("tcp") if c.raddr and c.laddr and c.laddr.port == port}
+
+
+def _set(ports: Iterable[int]) -> str:
+    """Return ports as a set of nftables."""
+    return f"{{ {', '.join(map(str, sorted(ports)))} }}"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What the scheduled look at the connectors mends, what it leaves alone, and what it says."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +26,7 @@ from pg2es.services.locks import locked_source
 from pg2es.services.recovery import find_leftovers, mend, mending, remove_leftovers
 from pg2es.services.recovery.mending import Mended
 from pg2es.services.recovery.orphans import Leftovers
-from pg2es.services.stream import find_connectors, read_installation, remove_connector, remove_sinks, steer
+from pg2es.services.stream import connector, find_connectors, read_installation, remove_connector, remove_sinks, steer
 from pg2es.services.stream.connector import create_stopped, is_stopped
 from pg2es.services.stream.replication import ensure_publication
 from tests.integration.batch import run_backfill
@@ -119,6 +120,21 @@ def test_what_somebody_paused_or_stopped_stays_so(streamed: Streamed, capsys: py
     assert steer(clients, source, None, Steering.RESUME) == [source.connector, streamed.sink]
     streamed.check_equal()
     assert steer(clients, source, streamed.pipeline, Steering.RESTART) == [streamed.sink]
+    streamed.check_equal()
+
+
+def test_a_word_that_came_late_is_not_believed(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a worker that was cut off from Kafka, and had lost what another one runs by now."""
+    monkeypatch.setattr(connector, "UNASSIGNED_S", 1)
+    clients, name = streamed.clients, streamed.sink
+    word = {"state": "UNASSIGNED", "trace": None, "worker_id": "127.0.0.1:1", "generation": 1}
+    producer = clients.kafka_access.producer()
+    producer.produce("pg2es-connect-status", key=f"status-connector-{name}", value=json.dumps(word))
+    assert producer.flush(30) == 0
+    streamed.wait_until(lambda: all(s and s.state == "UNASSIGNED" for s in ask_each_worker(clients.connect, name)))
+    assert look(streamed).problems == []
+    streamed.wait_until(lambda: all(s and s.running for s in ask_each_worker(clients.connect, name)))
+    streamed.change("after a late word")
     streamed.check_equal()
 
 

@@ -132,9 +132,11 @@ class ConnectCluster:
         """Start a stopped or paused connector."""
         self._call("PUT", f"/connectors/{name}/resume")
 
-    def restart(self, name: str, *, only_failed: bool = True) -> None:
-        """Restart a connector and its tasks."""
-        self._call("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+    def restart(self, name: str, *, only_failed: bool = True, tasks: bool = True) -> None:
+        """Restart a connector, and its tasks."""
+        what = {"includeTasks": tasks, "onlyFailed": only_failed}
+        query = "&".join(f"{option}={str(value).lower()}" for option, value in what.items())
+        self._call("POST", f"/connectors/{name}/restart?{query}")
 
     def remove(self, name: str) -> None:
         """Delete a connector; it is no error when there is none."""

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 RUNNING_TIMEOUT_S = 120
 
+UNASSIGNED_S = 20
+"""How long a connector may be nobody's; that of a worker that died is another one's before."""
+
 OnStop = Callable[[], object]
 """Called before a connector that runs is stopped for a moment: whoever is killed then has said so before."""
 
@@ -149,16 +152,29 @@ def wait_until_running(clients: Clients, name: str) -> None:
 
 
 def _wait_until_settled(clients: Clients, name: str) -> ConnectorStatus:
-    """Return a connector's status, once it and its tasks run or one of them has failed."""
+    """Return a connector's status, once it and its tasks run or one of them has failed.
+
+    Workers write into a topic what becomes of a connector. When Kafka was away for a while, the last word of one that
+    has lost it, UNASSIGNED, may come after the first word of the one that has it now, and stays for good unless it
+    starts once more. Of tasks Kafka Connect itself believes no such word.
+    """
 
     def settled() -> ConnectorStatus | None:
         status = clients.connect.status(name)
         return status if status and (status.failed or status.running) else None
 
-    return wait_for(
-        settled,
-        timeout_s=RUNNING_TIMEOUT_S,
-        on_timeout=lambda: ConnectUnavailable(
-            f"Connector {name} does not run after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
-        ),
-    )
+    def wait(timeout_s: float) -> ConnectorStatus:
+        return wait_for(
+            settled,
+            timeout_s=timeout_s,
+            on_timeout=lambda: ConnectUnavailable(
+                f"Connector {name} does not run after {RUNNING_TIMEOUT_S} s: {clients.connect.status(name)}"
+            ),
+        )
+
+    with suppress(ConnectUnavailable):
+        return wait(UNASSIGNED_S)
+    if (status := clients.connect.status(name)) and status.state == "UNASSIGNED":
+        log.warning("Connector %s is nobody's after %s s, so it is started once more: %s", name, UNASSIGNED_S, status)
+        clients.connect.restart(name, only_failed=False, tasks=False)
+    return wait(RUNNING_TIMEOUT_S - UNASSIGNED_S)
