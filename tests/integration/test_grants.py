@@ -58,7 +58,6 @@ MAPPING = {
     "settings": {"number_of_shards": 1, "number_of_replicas": 0},
     "mappings": {"dynamic": False, "properties": {"number": {"type": "integer"}}},
 }
-LEFT_OVER = "CREATE TABLE app.secret (id bigint PRIMARY KEY)"
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def granted(
         "CREATE SCHEMA app",
         "CREATE TABLE app.notes (id bigint PRIMARY KEY, author bigint, number text)",
         "CREATE TABLE app.authors (id bigint PRIMARY KEY, name text)",
-        LEFT_OVER,
+        "CREATE TABLE app.secret (id bigint PRIMARY KEY)",
         f"INSERT INTO app.notes SELECT n, n % 5, n::text FROM generate_series(1, {ROWS}) n",
         "INSERT INTO app.authors SELECT n, 'author ' || n FROM generate_series(0, 4) n",
         f'REVOKE CONNECT ON DATABASE "{database.name}" FROM PUBLIC',
@@ -171,8 +170,8 @@ def worker_settings(logins: Logins) -> dict[str, str]:
 
 
 @contextmanager
-def kafka_users(logins: Logins) -> Iterator[AdminClient]:
-    """Let Kafka know the two users; they and their rules go at the end. Gives a client that may do everything."""
+def kafka_users(logins: Logins) -> Iterator[None]:
+    """Let Kafka know the two users; they and their rules go at the end."""
     admin = AdminClient({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"]})
     names = (f"{logins.name}_batch", f"{logins.name}_workers")
     how = ScramMechanism.SCRAM_SHA_512
@@ -180,7 +179,7 @@ def kafka_users(logins: Logins) -> Iterator[AdminClient]:
         UserScramCredentialUpsertion(name, ScramCredentialInfo(how, 4096), logins.password.encode()) for name in names
     ]
     finish(admin.alter_user_scram_credentials(made))
-    yield admin
+    yield
     for name in names:
         rules = AclBindingFilter(
             restype=ResourceType.ANY,

@@ -59,10 +59,10 @@ def elasticsearch_roles(pipelines: Iterable[Pipeline]) -> tuple[Role, Role]:
 
 
 def elasticsearch(settings: ElasticsearchSettings, pipelines: Iterable[Pipeline]) -> str:
-    """Return requests, as Kibana's console takes them: a role for each user, or an API key with the same rights."""
+    """Return requests, as Kibana's console takes them: a role for each login, or an API key with the same rights."""
     batch, sink = elasticsearch_roles(pipelines)
-    logins = (("pg2es", settings.user, batch), ("pg2es_sink", settings.sink_user, sink))
-    return "\n".join(_elasticsearch_request(name, role, is_key=user is None) for name, user, role in logins)
+    logins = (("pg2es", settings.api_key, batch), ("pg2es_sink", settings.sink_api_key, sink))
+    return "\n".join(_elasticsearch_request(name, role, is_key=key is not None) for name, key, role in logins)
 
 
 def _role(names: list[str], *privileges: str) -> Role:
