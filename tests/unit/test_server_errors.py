@@ -1,6 +1,9 @@
 """Errors of the servers in pg2es' words: by type and code, and by text only where a server tells nothing else."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import psycopg
@@ -151,3 +154,42 @@ def test_a_client_with_other_options_has_a_twin_with_them() -> None:
 def test_elasticsearch_that_does_not_answer() -> None:
     with pytest.raises(ElasticsearchUnavailable, match="is it up"), elasticsearch.translate_errors("counting orders"):
         raise ConnectionTimeout("late")
+
+
+@contextmanager
+def answering(status: int, product: str | None) -> Iterator[str]:
+    """Give the address of a server that answers everything alike."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            if product:
+                self.send_header("X-elastic-product", product)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_the_page_of_a_proxy_is_no_word_of_elasticsearch(status: int) -> None:
+    with answering(status, None) as url:
+        client = elasticsearch.Client.open(elasticsearch.ElasticsearchAccess((url,), "u", "p"))
+        with client, pytest.raises(ElasticsearchUnavailable, match=f"answers {status}, but not as Elasticsearch does"):
+            elasticsearch.indices.live_generation(client, "orders")
+
+
+def test_what_elasticsearch_does_not_know_is_not_there() -> None:
+    with answering(200, "Elasticsearch") as url:
+        client = elasticsearch.Client.open(elasticsearch.ElasticsearchAccess((url,), "u", "p"))
+        with client:
+            assert elasticsearch.indices.live_generation(client, "orders") is None

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Self, cast
 
 import orjson
+from elastic_transport import ConnectionError, Urllib3HttpNode  # noqa: A004 - the client's
 from elastic_transport.client_utils import DEFAULT, parse_cloud_id
 from elasticsearch import ApiError, Elasticsearch, JsonSerializer, TransportError
 
@@ -17,6 +19,27 @@ BULK_TIMEOUT = "5s"
 (refresh protocol, rule 6)."""
 
 REQUEST_TIMEOUT_S = 60
+
+
+_PRODUCT = "x-elastic-product"
+"""The header that every answer of Elasticsearch has."""
+
+
+class _Node(Urllib3HttpNode):
+    """Takes for Elasticsearch's word only what bears its name: a proxy before it has pages of its own.
+
+    One that says of itself that something is not there would be believed of an index.
+    """
+
+    def perform_request(self, *arguments: Any, **options: Any) -> Any:
+        """Return an answer; ConnectionError for one of somebody else that reads like one."""
+        answer = super().perform_request(*arguments, **options)
+        status = answer.meta.status
+        if (status == HTTPStatus.NOT_FOUND or status < HTTPStatus.MULTIPLE_CHOICES) and (
+            _PRODUCT not in answer.meta.headers
+        ):
+            raise ConnectionError(f"{self.base_url} answers {status}, but not as Elasticsearch does")
+        return answer
 
 
 class _RawJson(JsonSerializer):
@@ -78,6 +101,7 @@ class Client(Elasticsearch):
         """Return a client; nothing is sent yet."""
         settings: dict[str, Any] = {
             **access.login,
+            "node_class": _Node,
             "hosts": list(access.urls),
             "ca_certs": access.ca_certificate or DEFAULT,
             "client_cert": access.client_certificate or DEFAULT,
