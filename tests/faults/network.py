@@ -114,18 +114,27 @@ def _slow_link(port: int, delay_s: float) -> Iterator[int]:
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _MARK)
         server.setblocking(False)
-        with suppress(OSError):
-            await asyncio.get_running_loop().sock_connect(server, (HOST, port))
-            from_server, to_server = await asyncio.open_connection(sock=server)
-            await asyncio.gather(_hand_on(reader, to_server, delay_s), _hand_on(from_server, writer, 0))
+        try:
+            with suppress(OSError):
+                await asyncio.get_running_loop().sock_connect(server, (HOST, port))
+                from_server, to_server = await asyncio.open_connection(sock=server)
+                try:
+                    await asyncio.gather(_hand_on(reader, to_server, delay_s), _hand_on(from_server, writer, 0))
+                finally:
+                    to_server.close()
+        finally:
+            writer.close()
+            server.close()
 
     async def listen() -> asyncio.Server:
         return await asyncio.start_server(take, HOST, 0)
 
     async def close() -> None:
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
