@@ -104,7 +104,7 @@ def kafka_rules(source: Source, pipelines: Iterable[Pipeline], *, batch: str, wo
     """Give the rules for the topics and groups of a source; principals are written as Kafka does, `User:pg2es`."""
     prefix, heartbeat = f"{source.topic_prefix}.", f"__debezium-heartbeat.{source.topic_prefix}"
     dead_letters, sinks = source.dead_letter_topic, f"connect-{sink_connector('')}"
-    topics = dict.fromkeys([heartbeat, *([] if dead_letters.startswith(prefix) else [dead_letters])])
+    topics = [heartbeat, *([] if dead_letters.startswith(prefix) else [dead_letters])]
     yield Acl(batch, ("Create", "Describe", "DescribeConfigs"), "topic", prefix, prefixed=True)
     for topic in topics:
         yield Acl(batch, ("Create", "Describe", "DescribeConfigs"), "topic", topic)

@@ -20,11 +20,6 @@ def make_member(owner: str, role: str) -> str:
     return f"GRANT {quote(owner)} TO {quote(role)}"
 
 
-def allow_reading(table: str, role: str) -> str:
-    """Lets a role read a table."""
-    return f"GRANT SELECT ON {quote_table(table)} TO {quote(role)}"
-
-
 def show_all_rows(role: str) -> str:
     """Lets a role see the rows that row-level security hides from it."""
     return f"ALTER ROLE {quote(role)} BYPASSRLS"

@@ -6,7 +6,7 @@ from pg2es.adapters.postgres import Session, fetch_one, read_stored, read_table
 from pg2es.core.config import Pipeline, Related
 from pg2es.core.errors import CatalogError
 from pg2es.core.preflight import Checking, Finding, error
-from pg2es.core.sql import DocumentSql, catalog, publications, quote_table, remedies, route_columns
+from pg2es.core.sql import DocumentSql, catalog, grants, publications, quote_table, remedies, route_columns
 from pg2es.core.sql import preflight as statements
 from pg2es.core.table import Generated, Key, ReplicaIdentity, Table, key_of
 from pg2es.services.preflight.places import pipeline_file, related_entry, table
@@ -89,7 +89,7 @@ def _check_rights(session: Session, pipeline: Pipeline, name: str) -> Iterator[F
     whole, part, _, _, hidden, unlogged = fetch_one(session, statements.RIGHTS, quote_table(name))
     user = session.info.user
     if not (whole if name == pipeline.table else part):
-        yield error(table(name), f"Role {user} may not read it.", f"{remedies.allow_reading(name, user)};")
+        yield error(table(name), f"Role {user} may not read it.", f"{grants.allow_tables([name], user)};")
     if hidden:
         yield error(
             table(name),
