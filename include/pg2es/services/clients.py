@@ -23,6 +23,8 @@ from pg2es.core.config import (
 )
 from pg2es.core.errors import ConfigError
 
+_CERTIFICATES = ("ca_certificate", "client_certificate")
+
 
 class Clients:
     """The servers of a project.
@@ -78,14 +80,20 @@ class Clients:
         values = resolve_fields(self.project.platform.elasticsearch, self._file, "elasticsearch.")
         urls = values["urls"] or (self._url_of_cloud(values["cloud_id"]),)
         check_urls(urls, self._file, "elasticsearch.urls")
-        files = {name: values[name] for name in ("ca_certificate", "client_certificate") if values[name]}
-        for name, path in files.items():
-            if any(url.startswith("http:") for url in urls):
-                problem = f"there is a {name}, but an address begins with http:; write https:"
-                raise ConfigError(self._file, "elasticsearch.urls", problem)
-            check_readable(path, self._file, f"elasticsearch.{name}")
+        given = next((name for name in _CERTIFICATES if values[name]), None)
+        if given and any(url.startswith("http:") for url in urls):
+            problem = f"there is a {given}, but an address begins with http:; write https:"
+            raise ConfigError(self._file, "elasticsearch.urls", problem)
+        files = self._certificates(values, "elasticsearch")
         login = {name: values[f"{whose}{name}"] for name in ("user", "password", "api_key", "token")}
         return ElasticsearchAccess(urls, **login, **files)
+
+    def _certificates(self, values: dict[str, Any], section: str) -> dict[str, Any]:
+        """Return the files of certificates that a section of the platform's file names; each can be read."""
+        files = {name: values[name] for name in _CERTIFICATES if values[name]}
+        for name, path in files.items():
+            check_readable(path, self._file, f"{section}.{name}")
+        return files
 
     def _url_of_cloud(self, cloud_id: str) -> str:
         try:
@@ -116,9 +124,7 @@ class Clients:
         """The Connect cluster."""
         values = resolve_fields(self.project.platform.connect, self._file, "connect.")
         check_urls(values["urls"], self._file, "connect.urls")
-        files = {name: values[name] for name in ("ca_certificate", "client_certificate") if values[name]}
-        for name, path in files.items():
-            check_readable(path, self._file, f"connect.{name}")
+        files = self._certificates(values, "connect")
         return ConnectCluster(values["urls"], values["user"], values["password"], **files)
 
     def close(self) -> None:
