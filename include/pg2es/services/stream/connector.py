@@ -33,7 +33,9 @@ def create_stopped(clients: Clients, name: str, config: Config) -> None:
         clients.connect.create(name, config, initial_state="STOPPED")
     except ConnectorExists:  # a request of ours was not answered, but carried out
         clients.connect.stop(name)
-        clients.connect.update(name, config)
+        # A stopped connector that is given its configuration again is nobody's for a moment, after it was STOPPED.
+        if describe_changes(clients.connect.config(name) or {}, config):
+            clients.connect.update(name, config)
     wait_for_state(clients, name, "STOPPED")
 
 
