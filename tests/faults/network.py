@@ -53,16 +53,19 @@ def half_open(*ports: int) -> Iterator[None]:
 
 @contextmanager
 def slow(*ports: int, delay_s: float) -> Iterator[None]:
-    """Let whatever is sent to the servers on some ports arrive so much later; who is connected has to connect anew."""
-    with ExitStack() as stack:
-        links = {port: stack.enter_context(_slow_link(port, delay_s)) for port in ports}
+    """Let whatever is sent to the servers on some ports arrive so much later; who is connected has to connect anew.
+
+    At the end, too: the links close before their rules go, without which no end of a connection reaches the client.
+    """
+    with ExitStack() as links_open:
+        links = {port: links_open.enter_context(_slow_link(port, delay_s)) for port in ports}
         late = [f"tcp dport {port} meta mark != {_MARK} redirect to :{link}" for port, link in links.items()]
         old = [
             f"tcp dport {port} tcp sport {_set(connected)} reject with tcp reset"
             for port in ports
             if (connected := _connected(port))
         ]
-        with _table("pg2es_slow", "nat", "-100", *late), _filter(*old):
+        with _table("pg2es_slow", "nat", "-100", *late), _filter(*old), links_open:
             yield
 
 
@@ -121,9 +124,9 @@ def _slow_link(port: int, delay_s: float) -> Iterator[int]:
                 try:
                     await asyncio.gather(_hand_on(reader, to_server, delay_s), _hand_on(from_server, writer, 0))
                 finally:
-                    to_server.close()
+                    to_server.transport.abort()
         finally:
-            writer.close()
+            writer.transport.abort()
             server.close()
 
     async def listen() -> asyncio.Server:
@@ -135,6 +138,7 @@ def _slow_link(port: int, delay_s: float) -> Iterator[int]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close what they have in the loop's next turn
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -160,7 +164,9 @@ async def _hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, d
                 await asyncio.sleep(piece[0] - loop.time())
                 target.write(piece[1])
                 await target.drain()
-        target.close()
+        with suppress(OSError):
+            target.close()
+            await target.wait_closed()
 
     sending = asyncio.create_task(send())
     with suppress(OSError):
