@@ -8,7 +8,6 @@ They read the folder that PG2ES_CONFIG names, or the one that `pg2es_airflow.pro
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
@@ -18,7 +17,7 @@ from airflow.sdk import BaseSensorOperator, Context, Param, TaskGroup
 from pg2es_airflow import reconcile
 from pg2es_airflow.assets import SOMETIMES, reconciled
 from pg2es_airflow.dags.backfill import fill
-from pg2es_airflow.patience import PATIENCE_S, wait_aside
+from pg2es_airflow.patience import CaughtUpOperator, follow_aside
 from pg2es_airflow.project import of_pipeline, of_source, project
 from pg2es_airflow.retries import DEFAULT_ARGS
 
@@ -44,7 +43,7 @@ class Backfill(TaskGroup):
             fill(model, read.platform.airflow.pool, params)
 
 
-class Reconcile(PythonOperator):
+class Reconcile(CaughtUpOperator):
     """Compares every document with its row and repairs what differs; fails when something still differs at its end.
 
     `deep`: stored documents that are read whole: `none`, the `part` that is due, or `all`. `repair`,
@@ -110,20 +109,14 @@ class UntilSearchable(BaseSensorOperator):
 
     def execute(self, context: Context, since: str | None = None, awaited: Any = None, event: Any = None) -> None:  # noqa: ARG002
         """Return when it is so; AirflowSensorTimeout after `timeout` seconds. Airflow calls it again with its state."""
-        from pg2es.services.stream import Awaited, await_commits, follow_commits
+        from pg2es.services.stream import Awaited, await_commits
 
         servers, source = of_source(self.source)
-        begun = datetime.fromisoformat(since) if since else datetime.now(UTC)
         if awaited is None:
             models = [servers.project.pipeline(name) for name in self.pipelines] if self.pipelines else None
             awaited = await_commits(servers, source, models).to_json()
-        left = follow_commits(servers, source, Awaited.from_json(awaited), PATIENCE_S)
-        if left is None:
-            return
-        if datetime.now(UTC) - begun > timedelta(seconds=self.timeout):
+        if left := follow_aside(self, servers, source, Awaited.from_json(awaited), since, self.timeout):
             raise AirflowSensorTimeout(str(left))
-        self.log.info("%s Waiting aside.", left)
-        wait_aside(self, "execute", since=begun.isoformat(), awaited=left.to_json())
 
 
 def _reconcile(pipeline: str, deep: str, *, repair: bool | None, max_repair_fraction: float | None) -> dict[str, str]:

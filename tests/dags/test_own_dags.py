@@ -50,6 +50,9 @@ with DAG("asked") as asked:
         UntilSearchable(task_id="searchable", source={source!r}),
     )
 
+with DAG("compared") as compared:
+    Reconcile(task_id="reconcile", pipeline="notes", repair=False, retries=0)
+
 with DAG("awaited") as awaited:
     UntilSearchable(task_id="searchable", source={source!r}, pipelines=["notes"])
 
@@ -140,9 +143,9 @@ def test_rows_are_asked_for_and_awaited(own: "dict[str, DAG]", notes: ProjectFol
 @pytest.fixture
 def at_deferral(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], list[str]]:
     """Return a function that has something done when a task has given its slot back so many times."""
-    from pg2es_airflow import backfill, operators, patience
+    from pg2es_airflow import backfill, patience
 
-    for module in (backfill, operators):
+    for module in (backfill, patience):
         monkeypatch.setattr(module, "PATIENCE_S", 0.5)
     monkeypatch.setattr(patience, "PAUSE", timedelta(seconds=0.2))
 
@@ -156,8 +159,7 @@ def at_deferral(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], 
                 do()
             wait_aside(operator, method, **state)
 
-        for module in (patience, operators):
-            monkeypatch.setattr(module, "wait_aside", count)
+        monkeypatch.setattr(patience, "wait_aside", count)
         return deferred
 
     return plan
@@ -178,6 +180,22 @@ def test_what_was_committed_is_searchable_however_long_it_takes(
     assert states(own["awaited"]) == {"searchable": "success"}
     assert len(deferred) >= 3
     assert clients.elasticsearch.count(index=pipeline.alias, query={"term": {"note": "changed"}})["count"] == 2000
+
+
+def test_a_reconciliation_waits_for_the_stream_without_a_slot(
+    own: "dict[str, DAG]", notes: ProjectFolder, database: Database, at_deferral: Any
+) -> None:
+    assert own["filled"].test().state == "success"
+    clients = notes.clients()
+    sink = sink_connector(require_live_generation(clients.elasticsearch, clients.project.pipeline("notes")).index)
+    clients.connect.pause(sink)
+    wait_for_state(clients.connect, sink, lambda status: not status.running)
+    database.execute("UPDATE public.notes SET note = 'changed' WHERE id <= 2000")
+
+    deferred = at_deferral(2, lambda: clients.connect.resume(sink))
+    assert states(own["compared"]) == {"reconcile": "success"}
+    assert len(deferred) >= 2
+    assert set(deferred) == {"reconcile"}
 
 
 def test_a_sensor_has_an_end(own: "dict[str, DAG]", notes: ProjectFolder, at_deferral: Any) -> None:

@@ -1,5 +1,6 @@
 """pg2es as others get it: a wheel in an Airflow of their own, with one DAG file and no checkout."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from tests.support import CHECKOUT, Database, ProjectFolder, new_name
 OLDEST = ("apache-airflow==3.2.*", "fastapi<0.137")
 """With a newer FastAPI its API server does not start; whoever installs it by its own constraints has an older one."""
 
+OPENLINEAGE = "apache-airflow-providers-openlineage==2.20.3"
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,9 +33,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Python with the package and the versions that requirements.txt pins."""
+    """Python with the package, the versions that requirements.txt pins, and the provider of OpenLineage."""
     folder = tmp_path_factory.mktemp("newest")
-    return install(folder / "venv", str(wheel), "--constraint", str(_without_hashes(folder)))
+    return install(folder / "venv", str(wheel), OPENLINEAGE, "--constraint", str(_without_hashes(folder)))
 
 
 def _without_hashes(folder: Path) -> Path:
@@ -79,14 +82,32 @@ def check_equal(folder: ProjectFolder) -> None:
     oracle.check(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
 
 
+def check_lineage(heard: Path, folder: ProjectFolder) -> None:
+    """Fail unless OpenLineage heard of two tasks that the index is made from the table."""
+    postgres, pipeline = folder.source_model().postgres, folder.clients().project.pipeline("notes")
+    table = (f"postgres://{HOST}:{load_config().ports['postgres']}", f"{postgres.database}.public.notes")
+    index = (f"elasticsearch://{HOST}:{load_config().ports['elasticsearch']}", pipeline.alias)
+    found = {}
+    for line in heard.read_text().splitlines():
+        event = json.loads(line)
+        if event["eventType"] == "COMPLETE":
+            sides = ([(one["namespace"], one["name"]) for one in event[side]] for side in ("inputs", "outputs"))
+            found[event["job"]["name"]] = tuple(sides)
+    assert found["backfill_notes.finish"] == found["reconcile_notes.reconcile"] == ([table], [index])
+    assert found["backfill_notes.plan_chunks"] == ([], [])
+
+
 def test_the_wheel_alone_makes_a_bare_airflow_a_sync(
-    make_airflow: Callable[..., BareAirflow], newest: Path, streamed_folder: ProjectFolder
+    make_airflow: Callable[..., BareAirflow], newest: Path, streamed_folder: ProjectFolder, tmp_path: Path
 ) -> None:
-    airflow = make_airflow(newest)
+    heard = tmp_path / "lineage.json"
+    transport = {"type": "file", "log_file_path": str(heard), "append": True}
+    airflow = make_airflow(newest, AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps(transport))
     assert airflow.read("dags", "list-import-errors") == []
     airflow.run("dags", "test", "backfill_notes")
     check_equal(streamed_folder)
     airflow.run("dags", "test", "reconcile_notes")
+    check_lineage(heard, streamed_folder)
     assert "pg2es" in [provider["package_name"] for provider in airflow.read("providers", "list")]
     assert "pg2es" in [plugin["name"] for plugin in airflow.read("plugins")]
     shell = [str(newest.parent / "pg2es"), "--config", str(airflow.home / "config"), "verify", "notes"]

@@ -14,7 +14,7 @@ from pg2es.core.config import Pipeline, Project
 from pg2es_airflow import backfill
 from pg2es_airflow.assets import backfilled
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks
-from pg2es_airflow.patience import PatientOperator
+from pg2es_airflow.patience import CaughtUpOperator, PatientOperator
 from pg2es_airflow.retries import DEFAULT_ARGS
 
 
@@ -57,7 +57,7 @@ def fill(
     name = {"pipeline": pipeline.name}
     prepared = PatientOperator(task_id="prepare", python_callable=backfill.prepare, op_kwargs=name)
     planned, copied = copy_in_chunks(pipeline, prepared.output, pool, params)
-    finished = PythonOperator(
+    finished = CaughtUpOperator(
         task_id="finish",
         python_callable=backfill.finish,
         op_kwargs={**name, "prepared": prepared.output, "planned": planned.output, "results": copied},

@@ -13,6 +13,7 @@ from pg2es.core.config import Pipeline, Project
 from pg2es.core.drift import Deep
 from pg2es_airflow import reconcile
 from pg2es_airflow.assets import SOMETIMES, reconciled, swapped
+from pg2es_airflow.patience import CaughtUpOperator
 from pg2es_airflow.retries import DEFAULT_ARGS
 
 
@@ -60,7 +61,7 @@ def make_dag(pipeline: Pipeline) -> DAG:
             ),
         },
     ) as dag:
-        compared = PythonOperator(
+        compared = CaughtUpOperator(
             task_id="reconcile",
             python_callable=reconcile.reconcile,
             op_kwargs={"pipeline": pipeline.name},

@@ -15,7 +15,7 @@ from pg2es_airflow import reindex
 from pg2es_airflow.assets import swapped as swapped_asset
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks
 from pg2es_airflow.params import keep_old_param
-from pg2es_airflow.patience import PatientOperator
+from pg2es_airflow.patience import CaughtUpOperator, PatientOperator
 from pg2es_airflow.retries import DEFAULT_ARGS
 
 
@@ -77,7 +77,7 @@ def make_dag(pipeline: Pipeline, pool: str) -> DAG:
             python_callable=reindex.finish_build,
             op_kwargs={**name, "prepared": prepared.output, "planned": planned.output, "results": copied},
         )
-        verified = PythonOperator(task_id="verify", python_callable=reindex.verify, op_kwargs=index)
+        verified = CaughtUpOperator(task_id="verify", python_callable=reindex.verify, op_kwargs=index)
         tried = PythonOperator(task_id="smoke", python_callable=reindex.run_smoke_queries, op_kwargs=index)
         ask = BranchPythonOperator(task_id="ask", python_callable=reindex.choose_approval)
         approved = ApprovalOperator(
@@ -87,7 +87,7 @@ def make_dag(pipeline: Pipeline, pool: str) -> DAG:
             response_timeout=timedelta(hours=pipeline.reindex.approval_timeout_h),
             fail_on_reject=True,
         )
-        swapped = PythonOperator(
+        swapped = CaughtUpOperator(
             task_id="swap",
             python_callable=reindex.swap,
             op_kwargs={**index, "compared": verified.output},

@@ -5,7 +5,7 @@ any other process goes on later.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pg2es.adapters.elasticsearch import indices
@@ -20,10 +20,14 @@ from pg2es.services.waiting import wait_for
 
 @dataclass(frozen=True)
 class Awaited:
-    """What was committed before an LSN, on its way to some pipelines, and how far it is by live index."""
+    """What was committed before an LSN, on its way to some pipelines, and how far it is by index.
+
+    `index`: the generation of the one pipeline that is awaited; None: whichever is live.
+    """
 
     lsn: int
     pipelines: Sequence[str]
+    index: str | None = None
     reached: Mapping[str, Reached] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -39,17 +43,20 @@ class Awaited:
         return cls(**content | {"reached": {index: Reached(**place) for index, place in content["reached"].items()}})
 
 
-def await_commits(clients: Clients, source: Source, pipelines: Sequence[Pipeline] | None = None) -> Awaited:
+def await_commits(
+    clients: Clients, source: Source, pipelines: Sequence[Pipeline] | None = None, index: str | None = None
+) -> Awaited:
     """Return what is awaited for everything to be searchable that was committed before this call.
 
-    `pipelines`: in which; None: in each of the source that has an index. Raises GenerationError when there is none.
+    `pipelines`: in which; None: in each of the source that has an index. `index`: in this generation of the pipeline.
+    Raises GenerationError when there is none.
     """
     wanted = clients.project.pipelines_of(source) if pipelines is None else pipelines
     live = [one for one in wanted if pipelines or indices.live_generation(clients.elasticsearch, one.alias)]
     if not live:
         raise GenerationError(f"No pipeline of source {source.name} has an index yet; run the DAG of a backfill.")
     with clients.session(source) as session, translate_errors(f"Source {source.name}"):
-        return Awaited(write_marker(session), [pipeline.name for pipeline in live])
+        return Awaited(write_marker(session), [pipeline.name for pipeline in live], index)
 
 
 def follow_commits(clients: Clients, source: Source, awaited: Awaited, patience_s: float) -> Awaited | None:
@@ -78,7 +85,7 @@ def _look(clients: Clients, source: Source, awaited: Awaited) -> Awaited | None:
         return awaited
     reached, done = {}, True
     for pipeline in map(clients.project.pipeline, awaited.pipelines):
-        index = indices.live_generation(clients.elasticsearch, pipeline.alias)
+        index = awaited.index or indices.live_generation(clients.elasticsearch, pipeline.alias)
         if index is None:
             raise GenerationError(f"Pipeline {pipeline.name} has no index; run the DAG backfill_{pipeline.name}.")
         sink = sink_connector(index)
@@ -89,4 +96,4 @@ def _look(clients: Clients, source: Source, awaited: Awaited) -> Awaited | None:
         else:
             done = False
         reached[index] = progress.reached
-    return None if done else Awaited(awaited.lsn, awaited.pipelines, reached)
+    return None if done else replace(awaited, reached=reached)
