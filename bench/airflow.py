@@ -10,7 +10,8 @@ from bench.cpu import read_cpu_seconds
 from bench.ground import PIPELINE, Ground, add_pipelines, prepare_ground
 from bench.polling import poll
 from bench.results import Result
-from demo.airflow import Airflow, Run
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import Run
 from stack.launcher import Stack
 
 ROWS = 100_000

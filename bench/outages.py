@@ -17,7 +17,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from bench.ground import Ground, prepare_ground
 from bench.reindex import fill
 from bench.results import Result
-from demo.airflow import Airflow, RunState
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import RunState
 from pg2es.core.errors import DriftFound, PostgresUnavailable, TransientError
 from pg2es.core.generations import sink_connector
 from pg2es.services.drift import compare

@@ -1,86 +1,22 @@
-"""A small client of Airflow's REST API: trigger a run, watch it, and say in one sentence why it failed."""
+"""Airflow as the demo and the tests need it: they wait for a DAG's file, unpause DAGs, and end their runs."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
-import httpx
-from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random
+from pg2es.adapters import airflow
+from pg2es.adapters.airflow import Run, RunState
+from pg2es.core.errors import AirflowError
 
-from demo.errors import AirflowError
-
-TIMEOUT_S = 30
 PARSED_TIMEOUT_S = 120
 _POLL_INTERVAL_S = 0.5
-_PAGE = 1000
+_MOST = 1000
 
 
-class RunState(StrEnum):
-    """States of a DAG run."""
+class Airflow(airflow.Airflow):
+    """One Airflow, in which a run is begun whether the DAG was paused or not."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCESS = "success"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a DAG."""
-
-    dag_id: str
-    run_id: str
-
-    @property
-    def path(self) -> str:
-        """Where the API has it."""
-        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
-
-
-@dataclass(frozen=True)
-class TaskInstance:
-    """A task of a run; `map_index` is -1 unless it is mapped. `state` is None before it was looked at."""
-
-    task_id: str
-    map_index: int
-    state: str | None
-    attempt: int
-
-    @classmethod
-    def from_api(cls, task: dict[str, Any]) -> Self:
-        """Return what the API says."""
-        return cls(task["task_id"], task["map_index"], task["state"], task["try_number"])
-
-    def __str__(self) -> str:
-        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come."""
-
-    state: RunState
-    tasks: tuple[TaskInstance, ...]
-
-    @property
-    def done(self) -> int:
-        """How many of the tasks have succeeded."""
-        return sum(task.state == "success" for task in self.tasks)
-
-
-class Airflow:
-    """One Airflow, and the user who acts there."""
-
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self.url = url
-        self.user = user
-        self.password = password
-        self._headers: dict[str, str] = {}
-        # One client, because a new one reads the certificates of the system, 0.1 s of CPU; no connection is kept,
-        # because the server may be killed meanwhile.
-        self._client = httpx.Client(timeout=TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))
+    user: str
+    password: str
 
     def wait_until_parsed(self, dag_id: str, timeout_s: float = PARSED_TIMEOUT_S) -> None:
         """Wait until Airflow has read the file of a DAG.
@@ -88,8 +24,8 @@ class Airflow:
         Raises AirflowError with what Airflow says about the file when it does not come.
         """
         deadline = time.monotonic() + timeout_s
-        while self._call("GET", f"/dags/{dag_id}", missing_ok=True) is None:
-            errors = self._call("GET", "/importErrors")["import_errors"]
+        while self.call("GET", f"/dags/{dag_id}", missing_ok=True) is None:
+            errors = self.call("GET", "/importErrors")["import_errors"]
             if errors:
                 last_line = errors[0]["stack_trace"].strip().splitlines()[-1]
                 raise AirflowError(f"Airflow cannot read {errors[0]['filename']}: {last_line}")
@@ -106,138 +42,21 @@ class Airflow:
         self.unpause(dag_id)
         return self.create_run(dag_id, conf)
 
-    def create_run(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
-        """Create a run with these Params; it begins once the DAG is not paused."""
-        run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}})
-        return Run(dag_id, run["dag_run_id"])
-
-    def state(self, run: Run) -> RunState:
-        """Return the state of a run."""
-        return RunState(self._call("GET", run.path)["state"])
-
-    def progress(self, run: Run) -> Progress:
-        """Return how far a run has come."""
-        state = self.state(run)
-        found = self._call("GET", f"{run.path}/taskInstances", params={"limit": _PAGE})["task_instances"]
-        return Progress(
-            state,
-            tuple(
-                TaskInstance(task["task_id"], task["map_index"], task["state"], task["try_number"]) for task in found
-            ),
-        )
-
-    def wait(self, runs: Sequence[Run], timeout_s: float, watch: Callable[[Run, Progress], None] | None = None) -> None:
-        """Wait for the end of all runs; `watch` sees each look at one. Raises AirflowError as soon as one fails."""
-        deadline = time.monotonic() + timeout_s
-        waiting = list(runs)
-        while waiting:
-            for run in tuple(waiting):
-                state = self._look(run, watch) if watch else self.state(run)
-                if state is RunState.FAILED:
-                    reason = self.explain(run, self.progress(run))
-                    raise AirflowError(f"DAG {run.dag_id} has failed, {reason}\nAll of it: {self._page(run)}")
-                if state is RunState.SUCCESS:
-                    waiting.remove(run)
-                elif time.monotonic() > deadline:
-                    raise AirflowError(f"DAG {run.dag_id} runs for more than {timeout_s:.0f} s: {self._page(run)}")
-            if waiting:
-                time.sleep(_POLL_INTERVAL_S)
-
-    def _look(self, run: Run, watch: Callable[[Run, Progress], None]) -> RunState:
-        progress = self.progress(run)
-        watch(run, progress)
-        return progress.state
-
-    def explain(self, run: Run, progress: Progress) -> str:
-        """Return why a run failed: the error of its first failed task."""
-        failed = [task for task in progress.tasks if task.state == "failed"]
-        if not failed:
-            return "though none of its tasks did: somebody ended it."
-        task = failed[0]
-        path = f"{run.path}/taskInstances/{task.task_id}/logs/{task.attempt}"
-        params = {"map_index": task.map_index, "full_content": True}
-        content = self._call("GET", path, params=params)["content"]
-        others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return f"task {task}{others}: {_last_error(content)}"
-
     def end_active_runs(self, dag_id: str) -> int:
         """Mark the runs of a DAG that are not over as failed, which ends their tasks; return how many there were.
 
         The DAG is paused by it: the scheduler leaves the runs of a paused DAG alone, and may die of a deadlock.
         """
         self._set_paused(dag_id, paused=True)
-        params = {"state": [RunState.QUEUED.value, RunState.RUNNING.value], "limit": _PAGE}
-        runs = self._call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
+        params = {"state": [RunState.QUEUED.value, RunState.RUNNING.value], "limit": _MOST}
+        runs = self.call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
         for run in runs:
-            self._call("PATCH", Run(dag_id, run["dag_run_id"]).path, json={"state": RunState.FAILED.value})
+            self.call("PATCH", Run(dag_id, run["dag_run_id"]).path, json={"state": RunState.FAILED.value})
         return len(runs)
 
     def delete_dag(self, dag_id: str) -> None:
         """Remove what Airflow remembers of a DAG; it is made anew as long as its file is there."""
-        self._call("DELETE", f"/dags/{dag_id}", missing_ok=True)
+        self.call("DELETE", f"/dags/{dag_id}", missing_ok=True)
 
     def _set_paused(self, dag_id: str, *, paused: bool) -> None:
-        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
-
-    def _page(self, run: Run) -> str:
-        return f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
-
-    def _log_in(self) -> None:
-        credentials = {"username": self.user, "password": self.password}
-        response = self._send("POST", "/auth/token", json=credentials)
-        if response.is_error:
-            raise AirflowError(f"Airflow at {self.url} refuses the login of {self.user}. Check user and password.")
-        self._headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
-
-    def _call(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
-        if not self._headers:
-            self._log_in()
-        response = self._send(method, f"/api/v2{path}", **options)
-        if response.status_code == httpx.codes.UNAUTHORIZED:  # tokens end after a while
-            self._log_in()
-            response = self._send(method, f"/api/v2{path}", **options)
-        if missing_ok and response.status_code == httpx.codes.NOT_FOUND:
-            return None
-        if response.is_error:
-            raise AirflowError(f"Airflow answers {response.status_code} to {method} {path}: {_detail(response)}")
-        return response.json() if response.content else None
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        def send() -> httpx.Response:
-            return self._client.request(method, f"{self.url}{path}", headers=self._headers, **options)
-
-        try:
-            return _again_after_a_deadlock(send)
-        except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            raise AirflowError(f"Airflow at {self.url} cannot be reached ({reason}); is it up?") from error
-
-
-def _is_database_error(response: httpx.Response) -> bool:
-    return response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and "Database error" in response.text
-
-
-# Airflow's scheduler locks a task before its run, the end of a run by REST locks them the other way round. Then
-# PostgreSQL rolls one of the two back; what was rolled back can be sent again.
-_again_after_a_deadlock = Retrying(
-    retry=retry_if_result(_is_database_error),
-    wait=wait_random(max=1),
-    stop=stop_after_attempt(5),
-    retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-)
-
-
-def _detail(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return response.text[:300]
-
-
-def _last_error(content: list[dict[str, Any]]) -> str:
-    """Return the error that a task's log ends with."""
-    for entry in reversed(content):
-        if entry.get("error_detail"):
-            error = entry["error_detail"][0]
-            return f"{error['exc_type']}: {error['exc_value']}"
-    return str(content[-1]["event"]) if content else "it left no log; its process may have been killed"
+        self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})

@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from demo.airflow import Airflow, Progress, Run
+from demo.airflow import Airflow
 from demo.data import DATABASE, Sample, connect, ensure_database, is_loaded, load, superuser_access
 from demo.reset import remove_traces
 from demo.results import PipelineResult, Results, StreamResult
 from demo.screen import Screen
 from demo.stream import count_records_behind, measure_latency_s
 from demo.traffic import Traffic
+from pg2es.adapters.airflow import Progress, Run
 from pg2es.adapters.elasticsearch import indices, translate_errors
 from pg2es.core.config import load_project
 from pg2es.core.reports import REPORTS_INDEX

@@ -6,14 +6,12 @@ Tasks have no way to it but Airflow's REST interface, and no account there. So i
 
 import logging
 
-import httpx
 from airflow.sdk import BaseHook, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 log = logging.getLogger(__name__)
 
 CONNECTION = "pg2es_airflow"
-TIMEOUT_S = 30
 NOTE_CHARACTERS = 1000
 """Airflow takes no more."""
 
@@ -34,14 +32,9 @@ def write_run_note(text: str) -> None:
 
 
 def _write(note: str) -> None:
+    from pg2es.adapters.airflow import Airflow, Run
+
     connection = BaseHook.get_connection(CONNECTION)
     run = get_current_context()["dag_run"]
     url = f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
-    with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
-        login = {"username": connection.login, "password": connection.password}
-        token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
-        client.patch(
-            f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}",
-            json={"note": note},
-            headers={"Authorization": f"Bearer {token}"},
-        ).raise_for_status()
+    Airflow(url, connection.login, connection.password).write_note(Run(run.dag_id, run.run_id), note)

@@ -12,11 +12,12 @@ import httpx
 import yaml
 from elasticsearch import Elasticsearch
 
-from demo.airflow import Airflow, Run, RunState
-from demo.errors import AirflowError
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import Run, RunState
 from pg2es.adapters.elasticsearch import indices
 from pg2es.adapters.postgres import fetch_one
 from pg2es.core.config import Pipeline
+from pg2es.core.errors import AirflowError
 from pg2es.core.generations import Plan, sink_connector
 from pg2es.core.sql import protocol
 from pg2es.services.clients import Clients
@@ -163,7 +164,7 @@ class Ground:
 
     def read_dags(self, *pipelines: str) -> None:
         """Let Airflow read the DAG files again, and wait until it knows the DAGs of these pipelines."""
-        tokens = {dag["relative_fileloc"]: dag["file_token"] for dag in self.airflow._call("GET", "/dags")["dags"]}
+        tokens = {dag["relative_fileloc"]: dag["file_token"] for dag in self.airflow.call("GET", "/dags")["dags"]}
         for token in tokens.values():
             # A file that waits for being read already is answered by 409.
             self._send("PUT", f"/parseDagFile/{token}", allowed=(httpx.codes.CONFLICT,))
@@ -195,8 +196,8 @@ class Ground:
         schedule = str(timedelta(seconds=every_s)) if every_s else None
 
         def is_read() -> bool:
-            found = self.airflow._call("GET", "/dags/monitor")["timetable_summary"]
-            tasks = self.airflow._call("GET", "/dags/monitor/tasks")["tasks"]
+            found = self.airflow.call("GET", "/dags/monitor")["timetable_summary"]
+            tasks = self.airflow.call("GET", "/dags/monitor/tasks")["tasks"]
             notifies = any(task["task_id"] == "notify" for task in tasks)
             return (found, notifies) == (schedule, bool(settings.get("notify")))
 
@@ -207,7 +208,7 @@ class Ground:
         """Wait until a condition holds of a Param as Airflow knows it: it writes a DAG that it had some time later."""
 
         def holds() -> bool:
-            return condition(self.airflow._call("GET", f"/dags/{dag_id}/details")["params"][name])
+            return condition(self.airflow.call("GET", f"/dags/{dag_id}/details")["params"][name])
 
         wait_for(holds, timeout_s=TIMEOUT_S, on_timeout=lambda: AssertionError(f"{dag_id} keeps its Param {name}"))
 
@@ -223,7 +224,7 @@ class Ground:
 
     def list_runs(self, dag_id: str) -> dict[str, RunState]:
         """Return the runs of a DAG with their states, the latest first."""
-        found = self.airflow._call("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "-run_after", "limit": 100})
+        found = self.airflow.call("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "-run_after", "limit": 100})
         return {run["dag_run_id"]: RunState(run["state"]) for run in found["dag_runs"]}
 
     def wait_for_new_run(self, dag_id: str, known: Collection[str]) -> Run:
@@ -238,10 +239,10 @@ class Ground:
 
     def last_asset_event(self, asset: str) -> dict[str, Any]:
         """Return what the newest event of an asset carries."""
-        found = self.airflow._call("GET", "/assets", params={"name_pattern": asset})["assets"]
+        found = self.airflow.call("GET", "/assets", params={"name_pattern": asset})["assets"]
         [asset_id] = [one["id"] for one in found if one["name"] == asset]
         params = {"asset_id": asset_id, "order_by": "-timestamp", "limit": 1}
-        [event] = self.airflow._call("GET", "/assets/events", params=params)["asset_events"]
+        [event] = self.airflow.call("GET", "/assets/events", params=params)["asset_events"]
         return dict(event["extra"])
 
     def attempts(self, run: Run) -> dict[str, int]:
@@ -257,7 +258,7 @@ class Ground:
 
     def note_of(self, run: Run) -> str:
         """Return what people read about a run in the UI."""
-        return str(self.airflow._call("GET", run.path)["note"] or "")
+        return str(self.airflow.call("GET", run.path)["note"] or "")
 
     def live(self, pipeline: str) -> Generation:
         """Return the generation that searches find."""
@@ -364,9 +365,9 @@ def _end_runs(airflow: Airflow, dag_ids: list[str]) -> None:
     """End what still runs, and wait until no process works for it."""
     working: list[str] = []
     for dag_id in dag_ids:
-        if airflow._call("GET", f"/dags/{dag_id}", missing_ok=True) is None:
+        if airflow.call("GET", f"/dags/{dag_id}", missing_ok=True) is None:
             continue
-        running = airflow._call("GET", f"/dags/{dag_id}/dagRuns/~/taskInstances", params={"state": "running"})
+        running = airflow.call("GET", f"/dags/{dag_id}/dagRuns/~/taskInstances", params={"state": "running"})
         working += [task["id"] for task in running["task_instances"]]
         airflow.end_active_runs(dag_id)
     wait_for(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from demo.airflow import Airflow, Run
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import Run
 
 Condition = Callable[[psutil.Process], bool]
 """What a process has come to."""
@@ -87,7 +88,7 @@ def _frozen(port: int) -> Iterator[None]:
 
 
 def _instances(airflow: Airflow, run: Run, task_id: str) -> set[str]:
-    found = airflow._call("GET", f"{run.path}/taskInstances", params={"limit": 1000})["task_instances"]
+    found = airflow.call("GET", f"{run.path}/taskInstances", params={"limit": 1000})["task_instances"]
     return {task["id"] for task in found if task["task_id"] == task_id}
 
 

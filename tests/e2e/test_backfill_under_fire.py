@@ -9,9 +9,10 @@ import psutil
 import psycopg
 
 from bench.planted import Planter
-from demo.airflow import Airflow, Progress, Run, TaskInstance
+from demo.airflow import Airflow
 from demo.data import connect
 from demo.traffic import Traffic
+from pg2es.adapters.airflow import Progress, Run, TaskInstance
 from pg2es.adapters.postgres import PostgresAccess
 from pg2es.core.config import Pipeline
 from pg2es.core.drift import Deep, Drift, Outcome, Reconciliation

@@ -154,7 +154,7 @@ def test_an_admin_reconciles(ground: Ground, browser: Browser) -> None:
         page.get_by_role("link", name=f"{dag_id} in Airflow").click()
         expect(page).to_have_url(re.compile(rf"/dags/{dag_id}/runs/"))
     [new] = ground.list_runs(dag_id).keys() - known
-    assert ground.airflow._call("GET", f"/dags/{dag_id}/dagRuns/{new}")["triggering_user_name"] == User.admin().name
+    assert ground.airflow.call("GET", f"/dags/{dag_id}/dagRuns/{new}")["triggering_user_name"] == User.admin().name
 
 
 def test_a_backfill_shows_how_far_it_is(ground: Ground, browser: Browser) -> None:

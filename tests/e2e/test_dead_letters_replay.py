@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.errors import AirflowError
+from pg2es.core.errors import AirflowError
 from pg2es.services import dead_letters as replay
 from pg2es.services.waiting import wait_for
 from tests.e2e.ground import TIMEOUT_S, Ground

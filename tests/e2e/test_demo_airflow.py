@@ -7,8 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from demo.airflow import Airflow, Progress, Run, RunState
-from demo.errors import AirflowError
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import Progress, Run, RunState
+from pg2es.core.errors import AccessDenied, AirflowError, AirflowUnavailable
 from pg2es.services.waiting import wait_for
 from stack.config import HOST, load_config
 
@@ -140,10 +141,10 @@ def test_a_run_that_is_not_there(airflow: Airflow, dag_id: str) -> None:
 
 
 def test_a_wrong_password(airflow: Airflow) -> None:
-    with pytest.raises(AirflowError, match=r"refuses the login of admin. Check user and password"):
+    with pytest.raises(AccessDenied, match=r"refuses the login of admin. Check user and password"):
         Airflow(airflow.url, airflow.user, "wrong").trigger("connectors")
 
 
 def test_no_airflow() -> None:
-    with pytest.raises(AirflowError, match=r"Airflow at http://127.0.0.1:1 cannot be reached"):
+    with pytest.raises(AirflowUnavailable, match=r"Airflow at http://127.0.0.1:1 cannot be reached"):
         Airflow("http://127.0.0.1:1", "admin", "").trigger("connectors")

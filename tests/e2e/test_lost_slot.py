@@ -88,7 +88,7 @@ def drop_slot(ground: Ground) -> None:
 def failed_tasks(ground: Ground) -> set[str]:
     """Return the names of the failed tasks of the monitor."""
     params = {"state": "failed", "order_by": "-start_date", "limit": 50}
-    found = ground.airflow._call("GET", "/dags/monitor/dagRuns/~/taskInstances", params=params)
+    found = ground.airflow.call("GET", "/dags/monitor/dagRuns/~/taskInstances", params=params)
     return {str(task["rendered_map_index"]) for task in found["task_instances"]}
 
 

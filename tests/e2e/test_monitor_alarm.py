@@ -21,17 +21,17 @@ def webhook(ground: Ground) -> Iterator[Webhook]:
     with listening() as webhook:
         connection = webhook.connection
         body = {**connection, "connection_id": CONNECTION, "extra": json.dumps(connection["extra"])}
-        ground.airflow._call("POST", "/connections", json=body)
+        ground.airflow.call("POST", "/connections", json=body)
         try:
             yield webhook
         finally:
-            ground.airflow._call("DELETE", f"/connections/{CONNECTION}")
+            ground.airflow.call("DELETE", f"/connections/{CONNECTION}")
 
 
 def _runs_that_failed(ground: Ground, breach: str) -> set[str]:
     """Return the runs of the monitor that have a failed task of this name."""
     path, params = "/dags/monitor/dagRuns/~/taskInstances", {"state": "failed", "limit": 1000}
-    found = ground.airflow._call("GET", path, params=params)["task_instances"]
+    found = ground.airflow.call("GET", path, params=params)["task_instances"]
     return {task["dag_run_id"] for task in found if task["rendered_map_index"] == breach}
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.planted import Planter
-from demo.errors import AirflowError
 from pg2es.core.drift import Deep, Drift, Outcome
+from pg2es.core.errors import AirflowError
 from pg2es.core.reports import ReportKind
 from pg2es.services.drift import reconcile
 from pg2es.services.reports import read_last_report

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from demo.airflow import Airflow, Progress, Run, RunState
-from demo.errors import AirflowError
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import Progress, Run, RunState
+from pg2es.core.errors import AirflowError
 from pg2es.core.generations import Verdict
 from pg2es.services.waiting import wait_for
 from tests.e2e.ground import AUTHORS_MAPPING, TIMEOUT_S, Ground
@@ -127,7 +128,7 @@ def _approve(airflow: Airflow, run: Run, progress: Progress) -> None:
     takes the answered task for a lost one, and retries it.
     """
     if _is_asked(progress):
-        airflow._call("PATCH", _hitl(run), json={"chosen_options": ["Approve"], "params_input": {}})
+        airflow.call("PATCH", _hitl(run), json={"chosen_options": ["Approve"], "params_input": {}})
 
 
 def _is_asked(progress: Progress) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.errors import AirflowError
+from pg2es.core.errors import AirflowError
 from pg2es.core.generations import Verdict
 from tests.e2e.ground import Ground
 from tests.e2e.watchers import AliasWatcher

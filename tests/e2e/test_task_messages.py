@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from demo.airflow import Airflow, Run, TaskInstance
+from demo.airflow import Airflow
+from pg2es.adapters.airflow import Run, TaskInstance
 from pg2es.adapters.postgres import PostgresAccess
 from pg2es.services.waiting import wait_for
 from stack.launcher import Stack
@@ -19,7 +20,7 @@ def wrong_password(airflow: Airflow) -> Iterator[None]:
     """An Airflow connection that reaches the shop, with a password that is not pg2es'."""
     connection = {"conn_type": "postgres", "host": "127.0.0.1", "schema": "shop", "login": "pg2es"}
     port = Stack().config.ports["postgres"]
-    airflow._call(
+    airflow.call(
         "POST", "/connections", json={"connection_id": "pg2es_shop", **connection, "port": port, "password": "wrong"}
     )
     yield
@@ -41,7 +42,7 @@ def _wait_for_task(airflow: Airflow, run: Run, state: str) -> TaskInstance:
 
 def _read_log(airflow: Airflow, run: Run, task: TaskInstance) -> str:
     path = f"{run.path}/taskInstances/{task.task_id}/logs/{task.attempt}"
-    content = airflow._call("GET", path, params={"map_index": task.map_index, "full_content": True})["content"]
+    content = airflow.call("GET", path, params={"map_index": task.map_index, "full_content": True})["content"]
     return " ".join(str(entry) for entry in content)
 
 

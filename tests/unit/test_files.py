@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pg2es.core.config import Pipeline, Platform, Project, Source, check_urls, load_project, resolve_fields
 from pg2es.core.config.files import FileModel, load_model
-from pg2es.core.config.platform import ConnectSettings, ElasticsearchSettings, KafkaSettings
+from pg2es.core.config.platform import AirflowSettings, ConnectSettings, ElasticsearchSettings, KafkaSettings
 from pg2es.core.config.references import is_reference, resolve
 from pg2es.core.errors import ConfigError
+from pg2es.services.clients import Clients
 
 FILE = Path("pipelines/orders.yaml")
 PIPELINE: dict[str, Any] = {"name": "orders", "source": "shop", "table": "public.orders", "mapping": {}}
@@ -126,6 +128,34 @@ def test_all_that_is_wrong_in_a_file_is_said_at_once() -> None:
         "debezium", "nonsense", "postgres.database", "postgres.password", "postgres.user", "slot",
     ]  # fmt: skip
     assert all(str(error).startswith(f"{FILE}: {error.key}: ") for error in found)
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"url": "u", "user": "u"},
+        {"url": "u", "user": "u", "password": "${env:P}", "token": "${env:T}"},
+        {"user": "u", "password": "${env:P}"},
+        {"token": "${env:T}"},
+    ],
+)
+def test_airflow_takes_an_address_and_one_login(login: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="write url, and user and password, or token: one login"):
+        load_model(FILE, AirflowSettings, login)
+
+
+def test_where_airflow_is_has_to_be_said(tmp_path: Path) -> None:
+    (tmp_path / "platform.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "elasticsearch": {"urls": "http://e:9200", "api_key": "${env:K}", "sink_api_key": "${env:K}"},
+                "kafka": {"bootstrap": "k:9092"},
+                "connect": {"urls": "http://c:8083"},
+            }
+        )
+    )
+    with pytest.raises(ConfigError, match=r"airflow\.url: is where\?"):
+        _ = Clients(load_project(tmp_path)).airflow
 
 
 @pytest.mark.parametrize(

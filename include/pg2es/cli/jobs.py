@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pg2es.cli.console import err, out
 from pg2es.cli.copying import copy
-from pg2es.core.config import Pipeline, Project, Verification
+from pg2es.core.config import Pipeline, Project, Source, Verification
 from pg2es.core.generations import Verdict
 from pg2es.services import backfill as filling
 from pg2es.services import recovery
@@ -56,6 +56,17 @@ class Reindexing:
     take_over_index: bool = False
     yes: bool = False
 
+    @property
+    def params(self) -> dict[str, object]:
+        """The Params of the DAG that say the same."""
+        return {
+            "force": self.force,
+            "verify": self.verify,
+            "keep_old_for": self.keep_old_h,
+            "take_over_index": self.take_over_index,
+            "approval": False if self.yes else None,
+        }
+
 
 def reindex(project: Project, name: str, reindexing: Reindexing, copying: Copying) -> None:
     """Make a new generation of a pipeline, verify it, and let the alias point to it; nothing when none is needed."""
@@ -89,15 +100,18 @@ def rollback(project: Project, name: str, keep_old_h: float | None) -> None:
     out.print(Text(going_back.go_back(clients, pipeline, previous.index, _keep(pipeline, keep_old_h))))
 
 
-def recover(project: Project, name: str, *, yes: bool) -> None:
+def confirm_recovery(source: Source) -> None:
+    """Ask whether what a recovery does is wanted; typer.Abort when it is not."""
+    typer.confirm(
+        f"Make slot {source.slot} anew, and compare every pipeline of {source.name}? Generations that are kept for a "
+        f"rollback, or that a reindex fills, are removed.",
+        abort=True,
+    )
+
+
+def recover(project: Project, name: str) -> None:
     """Let the stream of a source begin anew, and bring what it has missed into each index."""
     clients, source = Clients(project), project.source(name)
-    if not yes:
-        typer.confirm(
-            f"Make slot {source.slot} anew, and compare every pipeline of {name}? Generations that are kept for a "
-            f"rollback, or that a reindex fills, are removed.",
-            abort=True,
-        )
     with err.status(f"Renewing the stream of {name} …"):
         missed, adopted = recovery.recover_source(clients, source)
     begun = time.monotonic()

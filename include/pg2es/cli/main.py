@@ -106,13 +106,25 @@ KeepOld = Annotated[
     float | None, typer.Option("--keep-old-for", min=0, help="Hours for which the replaced index is kept and fed.")
 ]
 
+InAirflow = Annotated[bool, typer.Option("--airflow", help="Let Airflow do it, by the DAG of that name, and follow.")]
+
 
 @app.command()
-def backfill(context: typer.Context, pipeline: str, chunks: Chunks = None, parallelism: Parallelism = None) -> None:
+def backfill(
+    context: typer.Context,
+    pipeline: str,
+    chunks: Chunks = None,
+    parallelism: Parallelism = None,
+    airflow: InAirflow = False,
+) -> None:
     """Read every row of a pipeline's table into its index, while the stream goes on."""
+    from pg2es.cli.airflow_runs import run_dag
     from pg2es.cli.jobs import Copying, backfill
 
-    backfill(load(context.obj), pipeline, Copying(chunks, parallelism))
+    if airflow:
+        run_dag(load(context.obj), "backfill", pipeline, chunks=chunks, parallelism=parallelism)
+    else:
+        backfill(load(context.obj), pipeline, Copying(chunks, parallelism))
 
 
 @app.command()
@@ -128,30 +140,54 @@ def reindex(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the swap, whatever the file says.")] = False,
     chunks: Chunks = None,
     parallelism: Parallelism = None,
+    airflow: InAirflow = False,
 ) -> None:
     """Fill a new index beside the live one, verify it, and let the alias point to it."""
+    from pg2es.cli.airflow_runs import run_dag
     from pg2es.cli.jobs import Copying, Reindexing, reindex
 
     how = Reindexing(force, verify, keep_old_for, take_over_index, yes)
-    reindex(load(context.obj), pipeline, how, Copying(chunks, parallelism))
+    if airflow:
+        run_dag(load(context.obj), "reindex", pipeline, **how.params, chunks=chunks, parallelism=parallelism)
+    else:
+        reindex(load(context.obj), pipeline, how, Copying(chunks, parallelism))
 
 
 @app.command()
-def rollback(context: typer.Context, pipeline: str, keep_old_for: KeepOld = None) -> None:
+def rollback(
+    context: typer.Context,
+    pipeline: str,
+    keep_old_for: KeepOld = None,
+    airflow: InAirflow = False,
+) -> None:
     """Let the alias point to the index that the last reindex replaced, once that is found equal."""
+    from pg2es.cli.airflow_runs import run_dag
     from pg2es.cli.jobs import rollback
 
-    rollback(load(context.obj), pipeline, keep_old_for)
+    if airflow:
+        run_dag(load(context.obj), "rollback", pipeline, keep_old_for=keep_old_for)
+    else:
+        rollback(load(context.obj), pipeline, keep_old_for)
 
 
 @app.command()
 def recover(
-    context: typer.Context, source: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+    context: typer.Context,
+    source: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    airflow: InAirflow = False,
 ) -> None:
     """Let a source whose slot was lost stream again, and bring its indices what the stream has missed."""
-    from pg2es.cli.jobs import recover
+    from pg2es.cli.airflow_runs import run_dag
+    from pg2es.cli.jobs import confirm_recovery, recover
 
-    recover(load(context.obj), source, yes=yes)
+    project = load(context.obj)
+    if not yes:
+        confirm_recovery(project.source(source))
+    if airflow:
+        run_dag(project, "recover", source)
+    else:
+        recover(project, source)
 
 
 @app.command()

@@ -9,6 +9,7 @@
     │   ├── ElasticsearchUnavailable
     │   ├── KafkaUnavailable
     │   ├── ConnectUnavailable
+    │   ├── AirflowUnavailable
     │   └── BarrierTimeout        the stream did not reach a barrier in time
     └── PermanentError            trying again cannot help; somebody has to act
         ├── ConfigError           a file says something that cannot be: file, key path, found, allowed
@@ -19,6 +20,7 @@
         ├── ConnectorError        Kafka Connect refuses a config, or a connector fails
         │   ├── ConnectorExists   there is a connector of this name already
     │   └── SlotLost          changes are lost to the stream: the source has to be recovered
+        ├── AirflowError          Airflow refuses a call, or a run has failed
         ├── KafkaRefused          Kafka refuses what is asked of it, or the client its properties
         ├── GenerationError       the index or its alias is not what the pipeline expects
         │   ├── FormatMismatch    another version of pg2es made the index
@@ -92,6 +94,10 @@ class ConnectUnavailable(TransientError):
     """No Kafka Connect worker answers, or the cluster is rebalancing."""
 
 
+class AirflowUnavailable(TransientError):
+    """Airflow's API server does not answer."""
+
+
 class BarrierTimeout(TransientError):
     """The stream did not reach the barrier in time."""
 
@@ -163,6 +169,10 @@ class SlotLost(ConnectorError):
 
     def __init__(self, source: str, slot: str, what: str) -> None:
         super().__init__(f"Slot {slot} {what}: changes are lost to the stream. Run the DAG recover_{source}.")
+
+
+class AirflowError(PermanentError):
+    """Airflow refuses what is asked of it, or a run of a DAG has failed."""
 
 
 class KafkaRefused(PermanentError):

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from pg2es.adapters.airflow import Airflow
 from pg2es.adapters.connect import ConnectCluster
 from pg2es.adapters.elasticsearch import Client, ElasticsearchAccess, url_of_cloud
 from pg2es.adapters.kafka import Admin, KafkaAccess
@@ -126,6 +127,17 @@ class Clients:
         check_urls(values["urls"], self._file, "connect.urls")
         files = self._certificates(values, "connect")
         return ConnectCluster(values["urls"], values["user"], values["password"], **files)
+
+    @cached_property
+    def airflow(self) -> Airflow:
+        """Airflow's API; ConfigError where the file does not say where it is."""
+        values = resolve_fields(self.project.platform.airflow, self._file, "airflow.")
+        if values["url"] is None or not (values["user"] or values["token"]):
+            raise ConfigError(self._file, "airflow.url", "is where? Write url, and user and password, or token")
+        check_urls((values["url"],), self._file, "airflow.url")
+        if path := values["ca_certificate"]:
+            check_readable(path, self._file, "airflow.ca_certificate")
+        return Airflow(values["url"], values["user"], values["password"], token=values["token"], ca_certificate=path)
 
     def close(self) -> None:
         """Close the connections that a client keeps open, where one was made."""

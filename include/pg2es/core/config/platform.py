@@ -150,7 +150,7 @@ class PlatformMonitor(FileModel):
 
 
 class AirflowSettings(FileModel):
-    """What pg2es takes of Airflow."""
+    """What pg2es takes of Airflow, and where its API is for those who start the DAGs from the shell."""
 
     pool: str = Field(
         default="default_pool",
@@ -158,6 +158,20 @@ class AirflowSettings(FileModel):
         description="Pool of the chunks that backfills and reindexes copy: its slots bound how many are copied at the "
         "same time, over all pipelines. It has to exist.",
     )
+    url: str | None = Field(default=None, description="Address of Airflow's API server, for `pg2es … --airflow`.")
+    user: str | None = Field(default=None, description="Who starts the runs there.")
+    password: Secret | None = Field(default=None, description="Reference to the user's password.")
+    token: Secret | None = Field(default=None, description="Reference to a bearer token, instead of both.")
+    ca_certificate: str | None = Field(
+        default=None, description="PEM file of the authority that signed the certificate of the API server."
+    )
+
+    @model_validator(mode="after")
+    def _check_login(self) -> Self:
+        given = {name for name in ("user", "password", "token") if getattr(self, name) is not None}
+        if given not in (set(), {"user", "password"}, {"token"}) or (given and not self.url):
+            raise ValueError("write url, and user and password, or token: one login")
+        return self
 
 
 class Platform(FileModel):
@@ -166,7 +180,9 @@ class Platform(FileModel):
     elasticsearch: ElasticsearchSettings
     kafka: KafkaSettings
     connect: ConnectSettings
-    airflow: AirflowSettings = Field(default_factory=AirflowSettings, description="What pg2es takes of Airflow.")
+    airflow: AirflowSettings = Field(
+        default_factory=AirflowSettings, description="What pg2es takes of Airflow, and where its API is."
+    )
     monitor: PlatformMonitor = Field(
         default_factory=PlatformMonitor,
         description="Beyond which figures of the clusters something is wrong, and who is notified.",
