@@ -105,6 +105,13 @@ class Pair:
             on_timeout=lambda: AssertionError(f"slot {slot} is not synchronized"),
         )
 
+    def make_synchronous(self) -> None:
+        """Let a commit be acknowledged, and decoded, only when the standby has it."""
+        with self.primary.connect() as session:
+            for setting, value in (("synchronous_standby_names", "*"), ("synchronized_standby_slots", "standby")):
+                session.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
+            session.execute("SELECT pg_reload_conf()")
+
     def cut(self) -> None:
         """Let the standby get nothing any more; what is committed from now on will be lost."""
         sent = str(self.primary.ask("SELECT pg_current_wal_flush_lsn()"))
