@@ -10,9 +10,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import psycopg
+from confluent_kafka import TopicPartition
 from psycopg.rows import TupleRow
 
 from bench.outages import dead
+from pg2es.adapters.kafka import Partition, committed_offsets, end_offsets
+from pg2es.services.stream import stop_connectors
 from pg2es.services.waiting import wait_for
 from stack import processes
 from stack.config import load_config
@@ -178,6 +181,45 @@ def _lose_wal(session: psycopg.Connection[TupleRow], slot: str) -> bool:
     return session.execute(lost, [slot]).fetchone() is not None
 
 
+@contextmanager
+def topic_deleted(world: World, _: Job | None) -> Iterator[None]:
+    """Delete the topic of the notes' changes while a sink has not read all of it; nobody makes it again meanwhile."""
+    with _sink_left_behind(world) as (topic, _ends):
+        world.clients.kafka.delete_topics([topic])[topic].result()
+        yield
+
+
+@contextmanager
+def records_removed(world: World, _: Job | None) -> Iterator[None]:
+    """Let Kafka remove what a stopped sink has not read, as when its retention is over."""
+    with _sink_left_behind(world) as (_topic, ends):
+        places = [TopicPartition(*partition, end) for partition, end in ends.items()]
+        for removed in world.clients.kafka.delete_records(places).values():
+            removed.result()
+        yield
+
+
+@contextmanager
+def _sink_left_behind(world: World) -> Iterator[tuple[str, dict[Partition, int]]]:
+    """Stop the sink; give the topic of the notes' changes, and its ends when each partition has what was not read."""
+    sink, admin, topic = world.sink, world.clients.kafka, world.source.topic_of("public.notes")
+    stop_connectors(world.clients, sink)
+    ends = end_offsets(admin, [topic])
+    read = committed_offsets(admin, f"connect-{sink}", ends)
+
+    def left_behind() -> dict[Partition, int] | None:
+        ends = end_offsets(admin, [topic])
+        return ends if all(end > read.get(partition, 0) for partition, end in ends.items()) else None
+
+    yield (
+        topic,
+        wait_for(
+            left_behind, timeout_s=60, on_timeout=lambda: AssertionError(f"nothing new in each partition of {topic}")
+        ),
+    )
+    world.clients.connect.resume(sink)
+
+
 def _on(link: str, fault: Callable[..., AbstractContextManager[None]], **options: float) -> Strike:
     return lambda _world, _job: fault(*(load_config().ports[port] for port in LINKS[link]), **options)
 
@@ -215,12 +257,15 @@ FAULTS = {
         *(Fault(f"link to {name} refused", _on(name, network.refused)) for name in LINKS),
         *(Fault(f"link to {name} half open", _on(name, network.half_open), 0, stays=True) for name in KEPT),
         *(Fault(f"link to {name} slow", _on(name, network.slow, delay_s=LATENCY_S), 20) for name in LINKS),
+        Fault("Elasticsearch overloaded", _on("Elasticsearch", network.overloaded), 20),
         Fault("disk of Elasticsearch full", flooded, 20),
         Fault("open transaction", open_transaction, 20),
         Fault("prepared transaction", prepared_transaction, 20),
         Fault("large transaction", large_transaction, 0),
         Fault("slot dropped", slot_dropped, 0, hand=_recover),
         Fault("WAL of the slot removed", wal_removed, 0, hand=_recover),
+        Fault("topic deleted", topic_deleted, 5, hand=_recover),
+        Fault("unread records removed", records_removed, 0, hand=_recover),
     )
 }
 

@@ -9,8 +9,9 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 
@@ -59,19 +60,60 @@ def slow(*ports: int, delay_s: float) -> Iterator[None]:
     """
     with ExitStack() as links_open:
         links = {port: links_open.enter_context(_slow_link(port, delay_s)) for port in ports}
-        late = [f"tcp dport {port} meta mark != {_MARK} redirect to :{link}" for port, link in links.items()]
-        old = [
-            f"tcp dport {port} tcp sport {_set(connected)} reject with tcp reset"
-            for port in ports
-            if (connected := _connected(port))
-        ]
-        with _table("pg2es_slow", "nat", "-100", *late), _filter(*old), links_open:
+        with _redirected(links), links_open:
             yield
+
+
+@contextmanager
+def overloaded(*ports: int) -> Iterator[None]:
+    """Let everything that is asked of the servers of HTTP on some ports be refused with 429, too many requests."""
+    with ThreadingHTTPServer((HOST, 0), _Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            with _redirected(dict.fromkeys(ports, server.server_port)):
+                yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Refuses; keeps no connection, so none is left when it is over."""
+
+    def _refuse(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b'{"error": {"type": "es_rejected_execution_exception", "reason": "overloaded"}, "status": 429}'
+        self.send_response(429)
+        self.send_header("X-elastic-product", "Elasticsearch")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _refuse  # noqa: N815 - the names that the library calls
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def _connected(port: int) -> set[int]:
     """Return the ports from which the server on a port is reached now."""
     return {c.raddr.port for c in psutil.net_connections("tcp") if c.raddr and c.laddr and c.laddr.port == port}
+
+
+@contextmanager
+def _redirected(links: Mapping[int, int]) -> Iterator[None]:
+    """Let who connects to a port reach another one; who is connected has to connect anew."""
+    other = [f"tcp dport {port} meta mark != {_MARK} redirect to :{link}" for port, link in links.items()]
+    old = [
+        f"tcp dport {port} tcp sport {_set(connected)} reject with tcp reset"
+        for port in links
+        if (connected := _connected(port))
+    ]
+    with _table("pg2es_redirected", "nat", "-100", *other), _filter(*old):
+        yield
 
 
 def _set(ports: Iterable[int]) -> str:

@@ -30,7 +30,7 @@ from pg2es.services.stream import connector, find_connectors, read_installation,
 from pg2es.services.stream.connector import create_stopped, is_stopped
 from pg2es.services.stream.replication import ensure_publication
 from tests.integration.batch import run_backfill
-from tests.integration.streamed import Streamed
+from tests.integration.streamed import ROWS, Streamed
 from tests.support import Database, ProjectFolder, ask_each_worker
 
 
@@ -245,6 +245,27 @@ def test_a_topic_that_has_grown(streamed: Streamed) -> None:
     run_backfill(streamed.clients, streamed.pipeline)
     streamed.change("in four partitions")
     streamed.check_equal()
+    assert streamed.breaches() == {}
+
+
+def test_a_topic_that_was_deleted_and_made_anew(streamed: Streamed) -> None:
+    """Offsets of the old one may well be there in the new one, so that nothing fails."""
+    clients, topic = streamed.clients, streamed.source.topic_of("public.parts")
+    connector.stop_connectors(clients, streamed.sink)
+    before = sum(kafka.end_offsets(clients.kafka, [topic]).values())
+    streamed.change("lost with the topic")
+    streamed.wait_until(lambda: sum(kafka.end_offsets(clients.kafka, [topic]).values()) >= before + ROWS)
+    clients.kafka.delete_topics([topic])[topic].result()
+    streamed.wait_until(lambda: topic not in kafka.list_topics(clients.kafka))
+    look(streamed)  # makes it anew
+    streamed.change("in the new one")
+    clients.connect.resume(streamed.sink)
+    assert look(streamed).problems == []
+    assert Kind.GAP in streamed.breaches()
+    run_backfill(clients, streamed.pipeline)
+    streamed.change("after it")
+    streamed.check_equal()
+    assert look(streamed).done == []
     assert streamed.breaches() == {}
 
 

@@ -19,6 +19,7 @@ from pg2es.adapters.kafka.client import (
     list_committed_offsets,
     list_topics,
     read_cluster_id,
+    topic_ids,
 )
 from pg2es.adapters.kafka.dead_letters import DeadLetterQueue, open_queue
 from pg2es.adapters.kafka.refresh_topic import send_requests
@@ -41,4 +42,5 @@ __all__ = [
     "open_queue",
     "read_cluster_id",
     "send_requests",
+    "topic_ids",
 ]

@@ -12,6 +12,7 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Producer,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __all__
@@ -234,6 +235,19 @@ def describe_topics(admin: Admin, topics: list[str]) -> dict[str, TopicFacts]:
         name: TopicFacts(len(known[name].partitions), config["cleanup.policy"].value, int(config["retention.ms"].value))
         for name, config in sorted(found.items())
     }
+
+
+def topic_ids(admin: Admin, topics: list[str]) -> dict[str, str]:
+    """Return the ids of these topics, those that exist; one that is deleted and made anew has another."""
+    with admin.asking("reading the ids of topics"):
+        found = {}
+        for name, future in admin.describe_topics(TopicCollection(topics)).items():
+            try:
+                found[name] = str(future.result(TIMEOUT_S).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+        return found
 
 
 def keep_forever(admin: Admin, topic: str) -> None:

@@ -109,8 +109,8 @@ class Meta(FileModel):
     since the recipe last changed. `verified`: compared with PostgreSQL before it went live. `revision` counts the
     changes of the recipe. `replaced_at` and `keep_until` are written when another generation takes its place.
     `gap`: when it was found that earlier changes may be missing; until a backfill has gone through. `histories`: by
-    shard what Elasticsearch calls its history, another one when a snapshot takes its place. `version`: of the
-    pg2es that wrote here last.
+    shard what Elasticsearch calls its history, another one when a snapshot takes its place. `topics`: the ids of those
+    that the sink has its positions in. `version`: of the pg2es that wrote here last.
     """
 
     pipeline: str
@@ -127,6 +127,7 @@ class Meta(FileModel):
     keep_until: datetime | None = None
     gap: datetime | None = None
     histories: dict[str, str] = Field(default_factory=dict)
+    topics: dict[str, str] = Field(default_factory=dict)
     format: int = FORMAT
     version: str | None = None
 

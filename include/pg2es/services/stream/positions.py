@@ -51,11 +51,23 @@ def sink_positions(clients: Clients, index: str) -> dict[kafka.Partition, int]:
     return kafka.list_committed_offsets(clients.kafka, f"connect-{sink_connector(index)}")
 
 
-def missing_positions(clients: Clients, index: str, config: Config) -> dict[kafka.Partition, int]:
+def remade_topics(clients: Clients, generation: Generation, config: Config) -> set[str]:
+    """Return the topics that were deleted and made anew since a sink got its positions, which mean nothing there."""
+    ids = kafka.topic_ids(clients.kafka, topics_of(config))
+    return {topic for topic, before in generation.meta.topics.items() if ids.get(topic, before) != before}
+
+
+def missing_positions(clients: Clients, index: str, config: Config, remade: set[str]) -> dict[kafka.Partition, int]:
     """Return the ends of the partitions that a sink has to read and has no position in."""
     known = sink_positions(clients, index)
     ends = kafka.end_offsets(clients.kafka, topics_of(config))
-    return {partition: end for partition, end in ends.items() if partition not in known}
+    return {partition: end for partition, end in ends.items() if partition not in known or partition[0] in remade}
+
+
+def note_topics(clients: Clients, generation: Generation, config: Config) -> Generation:
+    """Write down, and return, in which topics a sink has its positions: by their ids, now that it has them."""
+    ids = kafka.topic_ids(clients.kafka, topics_of(config))
+    return generation if ids == generation.meta.topics else generation.remember(clients.elasticsearch, topics=ids)
 
 
 def begin_sink(

@@ -70,10 +70,14 @@ def ensure_sink(
             if begins:
                 log.warning("Sink %s is gone: it is made again and goes on where it ended", name)
                 create_stopped(clients, name, config)
-            if added := positions.missing_positions(clients, generation.index, config):
+            remade = positions.remade_topics(clients, generation, config)
+            if added := positions.missing_positions(clients, generation.index, config, remade):
                 on_stop()
                 generation = _add_positions(clients, session, generation, added)
                 begins = True
+            if remade:  # its producer may wait for partitions that the old topic had, for ever
+                clients.connect.restart(source.connector, only_failed=False)
+            generation = positions.note_topics(clients, generation, config)
         start_connector(clients, name, config, mend=mend, begins=begins, on_stop=on_stop)
         return generation
 
@@ -87,7 +91,8 @@ def renew_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> 
             config = _read_wanted(clients, session, source, pipeline, generation)
             ensure_stopped(clients, sink_connector(generation.index), config)
             ends = kafka.end_offsets(clients.kafka, topics_of(config))
-            return positions.begin_sink(clients, session, generation, ends, gap=True)
+            begun = positions.begin_sink(clients, session, generation, ends, gap=True)
+            return positions.note_topics(clients, begun, config)
 
 
 def renew_fence(clients: Clients, source: Source, generation: Generation) -> None:
@@ -136,6 +141,7 @@ def _begin_stream(clients: Clients, session: Session, generation: Generation, co
     create_stopped(clients, name, config)
     ends = kafka.end_offsets(clients.kafka, topics_of(config))
     fenced = positions.begin_sink(clients, session, generation, ends, gap=generation.meta.filled)
+    fenced = positions.note_topics(clients, fenced, config)
     clients.connect.resume(name)
     wait_until_running(clients, name)
     return fenced
@@ -146,7 +152,7 @@ def _add_positions(
 ) -> Generation:
     """Give a sink, which stays stopped then, its positions in topics or partitions that it did not read so far.
 
-    A topic that has grown leaves a gap: its new partitions may hold changes already.
+    A topic that has grown leaves a gap, its new partitions may hold changes already; so does one that was made anew.
     """
     name = sink_connector(generation.index)
     log.warning(
@@ -155,5 +161,5 @@ def _add_positions(
         ", ".join(f"{topic}-{number}" for topic, number in sorted(added)),
     )
     stop_connectors(clients, name)
-    read = {topic for topic, _ in positions.sink_positions(clients, generation.index)}
+    read = {topic for topic, _ in positions.sink_positions(clients, generation.index)} | {*generation.meta.topics}
     return positions.begin_sink(clients, session, generation, added, gap=any(topic in read for topic, _ in added))
