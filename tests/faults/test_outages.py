@@ -1,4 +1,7 @@
-"""Servers are killed under writers: everything goes on by itself, and every document equals its row afterwards."""
+"""Servers are killed under writers: everything goes on by itself, and every document equals its row afterwards.
+
+Those that are away for a short while, and a worker, are cells of the table (test_table.py) in every run.
+"""
 
 from collections.abc import Iterator
 
@@ -31,7 +34,7 @@ def ground(stack_environment: dict[str, str]) -> Iterator[Ground]:
         yield made
 
 
-@pytest.mark.long  # those that are away for a short while are cells of the table
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_server_that_is_away_for_long(ground: Ground, server: str) -> None:
     with writing(ground, PAUSE_S) as changes:
@@ -50,6 +53,7 @@ def check(ground: Ground) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", ["source", "sink"])
 def test_another_worker_takes_over(ground: Ground, end: str) -> None:
     with writing(ground, PAUSE_S):

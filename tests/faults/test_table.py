@@ -21,11 +21,10 @@ EVERY_RUN = {
     ("postgres killed", "backfill"),
     ("kafka killed", "streaming"),
     ("elasticsearch killed", "reindex"),
+    ("source worker killed", "spread"),
     ("job killed", "reconcile"),
-    ("link to PostgreSQL refused", "reconcile"),
     ("link to Elasticsearch cut", "streaming"),
-    ("disk of Elasticsearch full", "backfill"),
-    ("prepared transaction", "reindex"),
+    ("topic deleted", "streaming"),
 }
 
 
