@@ -80,7 +80,6 @@ bench-quick: up ## Measure the main ratios, and fail when one is worse than reco
 docs: setup ## Write the parts of docs/ that come from the code
 	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
 	$(MAVEN) -f connect/pom.xml compile exec:java
-	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
 
 screenshots: browser ## Take the pictures in docs/images/ of a running demo
 	$(BIN)/python -m demo.screenshots
