@@ -21,6 +21,24 @@ deleted row may be back, and no dead letter may wait. A cell has the seconds fro
 that had been committed was searchable.
 """
 AGAIN = "¹"
+ELSEWHERE = {
+    "a standby is promoted while writers go on, with and without `synchronized_standby_slots`": (
+        "faults/test_promotion_under_fire.py"
+    ),
+    "a standby is promoted, and Airflow's DAGs adopt it without a hand": "dags/test_promotion_runs.py",
+    "Airflow's scheduler, metadata database, API server, triggerer or DAG processor dies amid a backfill": (
+        "e2e/test_airflow_dies.py"
+    ),
+    "a task is killed at each step of a reindex": "e2e/test_reindex_crashes.py",
+    "servers are away for 20 s and longer; another worker takes over": "faults/test_outages.py",
+    "an index is restored from a snapshot": "integration/test_restored_index.py",
+    "two jobs of any kind at once": "integration/test_pairs_of_jobs.py",
+}
+"""What is no cell, and the test that shows it."""
+TAIL = """
+Airflow that is gone altogether is every cell of the table: there is none on those stacks. No clock decides what is
+newer, so none was moved. Nobody has tried an Elasticsearch of two nodes that loses one.
+"""
 
 
 @dataclass(frozen=True)
@@ -74,11 +92,19 @@ def describe(cells: Cells) -> Iterator[str]:
     documents = sum(cell.documents for cell in cells.values())
     yield ""
     yield f"{len(cells)} cells, {commits:,} acknowledged transactions, {documents:,} documents compared."
-    yield "What is open was not run."
+    if len(cells) < len(CELLS):
+        yield "What is open was not run."
     yield ""
     yield f"{AGAIN} The command failed with a sentence and was started again, as Airflow does with a task that fails."
     yield "² Somebody has to run `pg2es recover`, or the DAG of that name; everything else needs no hand."
     yield ""
+    yield "What is no cell, and the test that shows it:"
+    yield ""
+    yield "| fault | in `tests/` |"
+    yield "|---|---|"
+    for fault, test in ELSEWHERE.items():
+        yield f"| {fault} | `{test}` |"
+    yield TAIL
 
 
 def write(reports: Iterable[Path]) -> None:
