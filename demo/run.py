@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from pg2es.core.reports import REPORTS_INDEX
 from pg2es.services.clients import Clients
 from pg2es.services.drift import compare
 from pg2es.services.generations import require_live_generation
-from stack.config import StackConfig
 
 SOURCE = "shop"
 WRITERS = 4
@@ -32,10 +32,9 @@ _CONFIGURATION = Path(__file__).parent.parent / "include"
 
 
 class Demo:
-    """One run of the demo against a stack that is up."""
+    """One run of the demo against servers that are up; variables PG2ES_… say where they are."""
 
-    def __init__(self, config: StackConfig, sample: Sample, screen: Screen) -> None:
-        environment = config.environment()
+    def __init__(self, environment: Mapping[str, str], sample: Sample, screen: Screen) -> None:
         os.environ.update(environment)  # the files of include/ refer to it
         self.airflow = Airflow(
             environment["PG2ES_AIRFLOW_URL"], environment["PG2ES_AIRFLOW_USER"], environment["PG2ES_AIRFLOW_PASSWORD"]

@@ -5,7 +5,6 @@ Not `airflow standalone`: when that is killed, its children live on.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -23,7 +22,10 @@ from stack.config import CHECKOUT, HOST
 from stack.http import get_json
 from stack.services.base import Service
 
-_migrating = threading.Lock()
+PASSWORDS = ("PG2ES_AIRFLOW_PASSWORD", "PG2ES_AIRFLOW_VIEWER_PASSWORD")
+"""Of Airflow's two users."""
+
+_initializing = threading.Lock()
 
 
 def _read_variables(file: Path) -> dict[str, str]:
@@ -53,16 +55,15 @@ class AirflowProcess(Service):
     @override
     def prepare(self) -> None:
         self.user.make_folder(self.folder)
-        passwords = {
-            "admin": self.config.credentials["PG2ES_AIRFLOW_PASSWORD"],
-            "viewer": self.config.credentials["PG2ES_AIRFLOW_VIEWER_PASSWORD"],
-        }
-        self.user.write_file(self._passwords_file, json.dumps(passwords))
         # All four come here at once; asking the database whether it is current takes as long as bringing it there.
-        stamp = self.folder / "migrated"
-        with _migrating:
+        stamp = self.folder / "initialized"
+        with _initializing:
             if not stamp.exists() or stamp.read_text() != version("apache-airflow"):
-                self.user.run([sys.executable, "-m", "airflow", "db", "migrate"], self.environment())
+                path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+                variables = {name: self.config.credentials[name] for name in PASSWORDS}
+                self.user.run(
+                    ["sh", artifacts.FILES / "airflow-init.sh"], {**self.environment(), **variables, "PATH": path}
+                )
                 self.user.write_file(stamp, version("apache-airflow"))
 
     @override

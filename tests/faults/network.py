@@ -156,6 +156,10 @@ def _slow_link(port: int, delay_s: float) -> Iterator[int]:
     """Give the port of a link that hands on, to and from a server, what came; to the server later."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):  # when the link closes; asyncio would log it as an error
+            await connect_both(reader, writer)
+
+    async def connect_both(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _MARK)
         server.setblocking(False)

@@ -110,11 +110,11 @@ class BareAirflow:
         """Run its processes, each with what it starts in a group of its own."""
         with ExitStack() as stack:
             for server in (*SERVERS, *others):
-                stack.enter_context(self._server(server))
+                stack.enter_context(self.server(server))
             yield
 
     @contextmanager
-    def _server(self, name: str) -> Iterator[None]:
+    def server(self, name: str) -> Iterator[None]:
         with (self.home / f"{name.replace(' ', '-')}.log").open("w") as log:
             process = subprocess.Popen(
                 self._command(name.split()), **self._process(), stdout=log, stderr=log, start_new_session=True

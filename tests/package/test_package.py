@@ -3,13 +3,11 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
-from psycopg import sql
 
 from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
@@ -17,7 +15,7 @@ from stack.config import HOST, load_config
 from stack.redis import run_redis
 from tests import oracle
 from tests.package.bare_airflow import BareAirflow, build_wheel, install
-from tests.support import CHECKOUT, Database, ProjectFolder, new_name
+from tests.support import CHECKOUT, Database, ProjectFolder
 
 OLDEST = ("apache-airflow==3.2.*", "fastapi<0.137")
 """With a newer FastAPI its API server does not start; whoever installs it by its own constraints has an older one."""
@@ -43,17 +41,6 @@ def _without_hashes(folder: Path) -> Path:
     file = folder / "constraints.txt"
     file.write_text("\n".join(line.removesuffix(" \\") for line in lines if not line.startswith(("#", " "))))
     return file
-
-
-@pytest.fixture
-def metadata(stack_environment: dict[str, str]) -> Iterator[str]:
-    """The address of a fresh database for Airflow's tables."""
-    config, name = load_config(), new_name()
-    server = f"airflow:{config.credentials['AIRFLOW_DB_PASSWORD']}@{HOST}:{config.ports['airflow_db']}"
-    with psycopg.connect(f"postgresql://{server}/postgres", autocommit=True) as session:
-        session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield f"postgresql+psycopg2://{server}/{name}"
-        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

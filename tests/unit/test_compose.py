@@ -29,7 +29,7 @@ from stack.services.postgres import Postgres
 COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-ONE_SHOT = {"airflow-init", "elasticsearch-users"}
+ONE_SHOT = {"airflow-init", "elasticsearch-users", "demo"}
 WATCHING = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
 """Started on demand; the native stack has none of them."""
 AIRFLOW_PROCESSES = [name for name, kind in KINDS.items() if issubclass(kind, AirflowProcess)]
@@ -84,7 +84,8 @@ def get_base_images(dockerfile: Path) -> list[str]:
 
 
 def get_all_images() -> Iterator[str]:
-    yield from (service["image"] for service in SERVICES.values() if "build" not in service)
+    built = {service["image"] for service in SERVICES.values() if "build" in service}
+    yield from {service["image"] for service in SERVICES.values()} - built
     for dockerfile in DOCKERFILES:
         yield from get_base_images(dockerfile)
 
@@ -123,6 +124,22 @@ def test_nothing_is_published_beyond_this_machine() -> None:
 
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_an_image_is_built_by_one_service_and_never_pulled() -> None:
+    for dockerfile in DOCKERFILES:
+        [builder] = [
+            service
+            for service in SERVICES.values()
+            if (CHECKOUT / service.get("build", {}).get("dockerfile", "")).resolve() == dockerfile
+        ]
+        assert builder["pull_policy"] == "build"
+        users = [service for service in SERVICES.values() if service["image"] == builder["image"]]
+        assert [service["pull_policy"] for service in users if service is not builder] == ["never"] * (len(users) - 1)
+
+
+def test_what_runs_has_a_limit() -> None:
+    assert [name for name, service in SERVICES.items() if "mem_limit" not in service and name not in ONE_SHOT] == []
 
 
 def test_each_image_has_a_version() -> None:
