@@ -10,7 +10,7 @@ MAVEN := mvn --quiet --batch-mode
 PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: versions help demo test test-all faults soak check unit java setup up down status logs clean lint format bench bench-quick docs screenshots requirements system browser everything
+.PHONY: versions help demo test test-all faults soak check unit java setup up down status logs clean lint format bench bench-quick docs release screenshots requirements system browser everything
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,15 @@ bench-quick: up ## Measure the main ratios, and fail when one is worse than reco
 docs: setup ## Write the parts of docs/ that come from the code
 	$(BIN)/python -m pg2es.cli.reference > docs/pipeline-file.md
 	$(MAVEN) -f connect/pom.xml compile exec:java
+
+release: setup ## Build what others install into dist/: the wheel, the sink, and what each is made of (CycloneDX)
+	rm -rf dist && mkdir -p dist/source
+	git archive HEAD | tar -x -C dist/source
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist dist/source
+	rm -rf dist/source
+	tar -czf dist/pg2es-connect.tar.gz -C connect/target/plugin .
+	$(BIN)/cyclonedx-py requirements --output-format JSON --output-file dist/pg2es.cdx.json requirements.txt
+	$(MAVEN) -f connect/pom.xml cyclonedx:makeBom -DoutputDirectory=$(CURDIR)/dist
 
 screenshots: browser ## Take the pictures in docs/images/ of a running demo
 	$(BIN)/python -m demo.screenshots
