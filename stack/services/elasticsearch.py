@@ -42,7 +42,7 @@ class Elasticsearch(Service):
     def prepare(self) -> None:
         for folder in ("data", "logs", "tmp"):
             self.user.make_folder(self.folder / folder)
-        self._write("elasticsearch.yml", self._format_settings())
+        self._write("elasticsearch.yml", "".join(f"{key}: {value}\n" for key, value in self.settings().items()))
         self._write("roles.yml", (artifacts.FILES / "elasticsearch-roles.yml").read_text())
         self._write("users", self._format_users())
         self._write("users_roles", "superuser:elastic\npg2es:pg2es\npg2es_sink:pg2es_sink\n")
@@ -75,23 +75,9 @@ class Elasticsearch(Service):
         health = get_json(self.config.ports["elasticsearch"], "/_cluster/health", "elastic", password)
         return health is not None and health["status"] in {"green", "yellow"}
 
-    @property
-    def _home(self) -> Path:
-        return artifacts.require(f"elasticsearch-{self._version}/elasticsearch-*")
-
-    @property
-    def _version(self) -> str:
-        return self.config.versions["elasticsearch"]
-
-    @property
-    def _config_folder(self) -> Path:
-        return self.folder / "config"
-
-    def _write(self, name: str, text: str) -> None:
-        self.user.write_file(self._config_folder / name, text)
-
-    def _format_settings(self) -> str:
-        settings = {
+    def settings(self) -> Mapping[str, object]:
+        """Return what stands in elasticsearch.yml."""
+        return {
             "cluster.name": "pg2es",
             "node.name": "pg2es-1",
             "path.data": self.folder / "data",
@@ -110,7 +96,21 @@ class Elasticsearch(Service):
             "cluster.routing.allocation.disk.watermark.high": "2gb",
             "cluster.routing.allocation.disk.watermark.flood_stage": "1gb",
         }
-        return "".join(f"{key}: {value}\n" for key, value in settings.items())
+
+    @property
+    def _home(self) -> Path:
+        return artifacts.require(f"elasticsearch-{self._version}/elasticsearch-*")
+
+    @property
+    def _version(self) -> str:
+        return self.config.versions["elasticsearch"]
+
+    @property
+    def _config_folder(self) -> Path:
+        return self.folder / "config"
+
+    def _write(self, name: str, text: str) -> None:
+        self.user.write_file(self._config_folder / name, text)
 
     def _format_users(self) -> str:
         passwords = {

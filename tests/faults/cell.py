@@ -4,7 +4,6 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pg2es.services.waiting import wait_for
 from tests.faults.catalogue import FAULTS, Fault, wait
 from tests.faults.ledger import Ledger
 from tests.faults.phases import PHASES, Phase
@@ -39,14 +38,9 @@ def strike(world: World, fault: Fault, phase: Phase, ledger: Ledger, keeper: Kee
         if fault.hand:
             with keeper.held:
                 world.start(*fault.hand(world)).finish()
-        before = ledger.committed
         if job:
             job.finish()
-        wait_for(
-            lambda: ledger.committed > before,
-            timeout_s=TIMEOUT_S,
-            on_timeout=lambda: AssertionError("nobody writes after the fault"),
-        )
+        ledger.await_commits(1)
         return Struck(world.settle(), job.said if job else [])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
+from pg2es.services.waiting import wait_for
 from tests.support import Database, connect
 
 AUTHORS = 20
@@ -40,6 +41,7 @@ PAUSE_S = 0.05
 RENAMES = 0.005
 """Of an author's turns those in which one is renamed: about every ten seconds, for each changes 1,500 documents."""
 AGAIN_S = 0.3
+PATIENCE_S = 60
 FEW = 20
 """Notes that a writer keeps at least."""
 
@@ -60,6 +62,15 @@ class Ledger:
     committed: int = 0
     lost: int = 0
     """Connections that were lost."""
+
+    def await_commits(self, count: int = 300) -> None:
+        """Wait until so many more are acknowledged."""
+        before = self.committed
+        wait_for(
+            lambda: self.committed >= before + count,
+            timeout_s=PATIENCE_S,
+            on_timeout=lambda: AssertionError(f"{self.committed - before} commits, not {count}: who writes?"),
+        )
 
     def check(self, table: str, found: Mapping[int, str]) -> None:
         """Fail unless what was found, a title by note or a name by author, is what was acknowledged."""
