@@ -21,8 +21,8 @@ def describe_lineage(name: str) -> "OperatorLineage":
     servers, pipeline = of_pipeline(name)
     postgres = servers.postgres_of_connectors(servers.project.source_of(pipeline))
     database = f"postgres://{postgres.host}:{postgres.port}"
-    cluster = f"elasticsearch://{urlsplit(servers.elasticsearch_access().urls[0]).netloc}"
+    cluster = urlsplit(servers.elasticsearch_access().urls[0])
     return OperatorLineage(
         inputs=[InputDataset(database, f"{postgres.database}.{table}") for table in pipeline.tables],
-        outputs=[OutputDataset(cluster, pipeline.alias)],
+        outputs=[OutputDataset(f"elasticsearch://{cluster.hostname}:{cluster.port or 9200}", pipeline.alias)],
     )

@@ -9,11 +9,21 @@ from enum import StrEnum
 from typing import Any, Self
 
 import httpx
-from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_fixed,
+    wait_random,
+)
 
 from pg2es.core.errors import AccessDenied, AirflowError, AirflowUnavailable
 
 TIMEOUT_S = 30
+AWAY_S = 120
+"""How long an API server may be away while a run is watched."""
 _POLL_INTERVAL_S = 0.5
 _PAGE = 1000
 
@@ -122,20 +132,20 @@ class Airflow:
         """Return how far a run has come."""
         state = self.state(run)
         found = self.call("GET", f"{run.path}/taskInstances", params={"limit": _PAGE})["task_instances"]
-        return Progress(
-            state,
-            tuple(map(TaskInstance.from_api, found)),
-        )
+        return Progress(state, tuple(map(TaskInstance.from_api, found)))
 
     def wait(
         self, runs: Sequence[Run], timeout_s: float = math.inf, watch: Callable[[Run, Progress], None] | None = None
     ) -> None:
-        """Wait for the end of all runs; `watch` sees each look at one. Raises AirflowError as soon as one fails."""
+        """Wait for the end of all runs; `watch` sees each look at one. Raises AirflowError as soon as one fails.
+
+        An API server that is away meanwhile is waited for, for two minutes.
+        """
         deadline = time.monotonic() + timeout_s
         waiting = list(runs)
         while waiting:
             for run in tuple(waiting):
-                state = self._look(run, watch) if watch else self.state(run)
+                state = _while_it_is_away(self._look, run, watch)
                 if state is RunState.FAILED:
                     reason = self.explain(run, self.progress(run))
                     raise AirflowError(f"DAG {run.dag_id} has failed, {reason}\nAll of it: {self.page(run)}")
@@ -146,7 +156,9 @@ class Airflow:
             if waiting:
                 time.sleep(_POLL_INTERVAL_S)
 
-    def _look(self, run: Run, watch: Callable[[Run, Progress], None]) -> RunState:
+    def _look(self, run: Run, watch: Callable[[Run, Progress], None] | None) -> RunState:
+        if watch is None:
+            return self.state(run)
         progress = self.progress(run)
         watch(run, progress)
         return progress.state
@@ -212,6 +224,11 @@ _again_after_a_deadlock = Retrying(
     wait=wait_random(max=1),
     stop=stop_after_attempt(5),
     retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+)
+
+
+_while_it_is_away = Retrying(
+    retry=retry_if_exception_type(AirflowUnavailable), wait=wait_fixed(1), stop=stop_after_delay(AWAY_S), reraise=True
 )
 
 
