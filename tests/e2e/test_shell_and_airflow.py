@@ -42,6 +42,7 @@ def test_a_run_that_fails(ground: Ground, folder: ProjectFolder, capsys: pytest.
 def test_a_run_that_would_not_begin(ground: Ground, folder: ProjectFolder, capsys: pytest.CaptureFixture[str]) -> None:
     dag = f"recover_{ground.folder.source}"
     ground.airflow.wait_until_parsed(dag)
+    ground.airflow.end_active_runs(dag)  # which pauses it
     assert run(folder, "recover", ground.folder.source, "--yes") == 2
     assert f"DAG {dag} is paused, so no run of it begins" in one_line(capsys)
 
