@@ -8,9 +8,15 @@ from http import HTTPStatus
 from typing import Any, Self, cast
 
 import orjson
-from elastic_transport import ConnectionError, Urllib3HttpNode  # noqa: A004 - the client's
+from elastic_transport import (
+    ConnectionError,  # noqa: A004 - the client's
+    ConnectionTimeout,
+    TlsError,
+    Urllib3HttpNode,
+)
 from elastic_transport.client_utils import DEFAULT, parse_cloud_id
 from elasticsearch import ApiError, Elasticsearch, JsonSerializer, TransportError
+from urllib3.exceptions import NewConnectionError
 
 from pg2es.core.errors import AccessDenied, ElasticsearchUnavailable, GenerationError, Pg2esError
 
@@ -25,15 +31,28 @@ _PRODUCT = "x-elastic-product"
 """The header that every answer of Elasticsearch has."""
 
 
+class ConnectionLost(ConnectionTimeout):
+    """A connection that ended amid a request, which may have been carried out: like a timeout, it is not sent again."""
+
+
 class _Node(Urllib3HttpNode):
     """Takes for Elasticsearch's word only what bears its name: a proxy before it has pages of its own.
 
-    One that says of itself that something is not there would be believed of an index.
+    One that says of itself that something is not there would be believed of an index. Tells apart what has not reached
+    a node, which another one may be asked, from what may have.
     """
 
     def perform_request(self, *arguments: Any, **options: Any) -> Any:
-        """Return an answer; ConnectionError for one of somebody else that reads like one."""
-        answer = super().perform_request(*arguments, **options)
+        """Return an answer; ConnectionError for one of somebody else that reads like one, and for a node that is away.
+
+        ConnectionLost when nobody knows whether the node has carried it out.
+        """
+        try:
+            answer = super().perform_request(*arguments, **options)
+        except ConnectionError as error:
+            if isinstance(error, TlsError) or isinstance(error.__cause__, NewConnectionError):
+                raise
+            raise ConnectionLost(error.message, errors=error.errors) from error
         status = answer.meta.status
         if (status == HTTPStatus.NOT_FOUND or status < HTTPStatus.MULTIPLE_CHOICES) and (
             _PRODUCT not in answer.meta.headers
@@ -91,7 +110,8 @@ def url_of_cloud(cloud_id: str) -> str:
 class Client(Elasticsearch):
     """The client, and a twin whose answers stay bytes.
 
-    Neither retries nor hides an error: what to do again is decided by refresh.
+    A node that does not take a connection is passed over. Else it neither retries nor hides an error: what to do again
+    is decided by refresh.
     """
 
     raw: Elasticsearch
@@ -106,7 +126,7 @@ class Client(Elasticsearch):
             "ca_certs": access.ca_certificate or DEFAULT,
             "client_cert": access.client_certificate or DEFAULT,
             "request_timeout": REQUEST_TIMEOUT_S,
-            "max_retries": 0,
+            "max_retries": len(access.urls) - 1,
             "retry_on_timeout": False,
         }
         client = cls(**settings)
