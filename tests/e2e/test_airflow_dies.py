@@ -4,6 +4,7 @@ import pytest
 
 from bench.outages import SCHEDULER, dead
 from pg2es.services.stream import pass_barrier
+from stack.launcher import Stack
 from tests.e2e.ground import TIMEOUT_S, Ground
 from tests.e2e.writers import Writers
 
@@ -23,6 +24,7 @@ def test_a_backfill_goes_on_after_the_death_of(part: str, ground: Ground) -> Non
                 before = writers.changes
                 pass_barrier(clients, pipeline, ground.live(ground.notes))  # Airflow is never on the hot path
                 assert writers.changes > before
+            Stack().up()  # as a supervisor does: Airflow's processes end when their database is away
         ground.airflow.wait([run], TIMEOUT_S)
         if part == SCHEDULER:
             assert ground.attempts(run)["copy_chunk"] > 1, "the chunk that died was tried again"
