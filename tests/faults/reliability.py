@@ -31,13 +31,14 @@ ELSEWHERE = {
     ),
     "a task is killed at each step of a reindex": "e2e/test_reindex_crashes.py",
     "servers are away for 20 s and longer; another worker takes over": "faults/test_outages.py",
+    "an Elasticsearch of two nodes loses the one with the primary shard": "faults/test_primary_shard_lost.py",
     "an index is restored from a snapshot": "integration/test_restored_index.py",
     "two jobs of any kind at once": "integration/test_pairs_of_jobs.py",
 }
 """What is no cell, and the test that shows it."""
 TAIL = """
 Airflow that is gone altogether is every cell of the table: there is none on those stacks. No clock decides what is
-newer, so none was moved. Nobody has tried an Elasticsearch of two nodes that loses one.
+newer, so none was moved.
 """
 
 
