@@ -59,8 +59,8 @@ def remade_topics(clients: Clients, generation: Generation, config: Config) -> s
 
 def missing_positions(clients: Clients, index: str, config: Config, remade: set[str]) -> dict[kafka.Partition, int]:
     """Return the ends of the partitions that a sink has to read and has no position in."""
-    known = sink_positions(clients, index)
     ends = kafka.end_offsets(clients.kafka, topics_of(config))
+    known = kafka.committed_offsets(clients.kafka, f"connect-{sink_connector(index)}", ends)
     return {partition: end for partition, end in ends.items() if partition not in known or partition[0] in remade}
 
 
