@@ -28,7 +28,8 @@ PASSWORDS = ("PG2ES_AIRFLOW_PASSWORD", "PG2ES_AIRFLOW_VIEWER_PASSWORD")
 _initializing = threading.Lock()
 
 
-def _read_variables(file: Path) -> dict[str, str]:
+def read_variables(file: Path) -> dict[str, str]:
+    """Return what a file of NAME=value lines sets."""
     lines = (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
 
@@ -89,7 +90,7 @@ class AirflowProcess(Service):
         credentials = self.config.credentials
         url = self.config.url("airflow")
         return {
-            **_read_variables(artifacts.FILES / "airflow.env"),
+            **read_variables(artifacts.FILES / "airflow.env"),
             **self.config.settings["airflow"],
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),

@@ -15,6 +15,7 @@ from pg2es.adapters.airflow import Airflow
 from pg2es.services.waiting import wait_for
 from stack.config import HOST, StackConfig, load_config
 from stack.ports import free_port
+from stack.services.airflow import read_variables
 from tests.package.bare_airflow import BareAirflow
 from tests.support import CHECKOUT
 
@@ -65,8 +66,7 @@ class Composed:
         """Return the environment of a service, and nothing of this process but where programs are."""
         given: dict[str, str] = {}
         if file := SERVICES[service].get("env_file"):
-            lines = (CHECKOUT / file).read_text().splitlines()
-            given |= dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+            given |= read_variables(CHECKOUT / file)
         given |= SERVICES[service]["environment"]
         resolved = {name: self._place(re.sub(r"\$\{(\w+)[^}]*\}", self._value, text)) for name, text in given.items()}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

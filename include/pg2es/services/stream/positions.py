@@ -51,9 +51,8 @@ def sink_positions(clients: Clients, index: str) -> dict[kafka.Partition, int]:
     return kafka.list_committed_offsets(clients.kafka, f"connect-{sink_connector(index)}")
 
 
-def remade_topics(clients: Clients, generation: Generation, config: Config) -> set[str]:
+def remade_topics(generation: Generation, ids: dict[str, str]) -> set[str]:
     """Return the topics that were deleted and made anew since a sink got its positions, which mean nothing there."""
-    ids = kafka.topic_ids(clients.kafka, topics_of(config))
     return {topic for topic, before in generation.meta.topics.items() if ids.get(topic, before) != before}
 
 
@@ -64,9 +63,11 @@ def missing_positions(clients: Clients, index: str, config: Config, remade: set[
     return {partition: end for partition, end in ends.items() if partition not in known or partition[0] in remade}
 
 
-def note_topics(clients: Clients, generation: Generation, config: Config) -> Generation:
-    """Write down, and return, in which topics a sink has its positions: by their ids, now that it has them."""
-    ids = kafka.topic_ids(clients.kafka, topics_of(config))
+def note_topics(clients: Clients, generation: Generation, ids: dict[str, str]) -> Generation:
+    """Write down in which topics a sink has its positions, now that it has them, and return the generation.
+
+    `ids` were read before the positions: a topic that is made anew in between has another one at the next look.
+    """
     return generation if ids == generation.meta.topics else generation.remember(clients.elasticsearch, topics=ids)
 
 

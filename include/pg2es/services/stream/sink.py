@@ -70,14 +70,15 @@ def ensure_sink(
             if begins:
                 log.warning("Sink %s is gone: it is made again and goes on where it ended", name)
                 create_stopped(clients, name, config)
-            remade = positions.remade_topics(clients, generation, config)
+            ids = kafka.topic_ids(clients.kafka, topics_of(config))
+            remade = positions.remade_topics(generation, ids)
             if added := positions.missing_positions(clients, generation.index, config, remade):
                 on_stop()
                 generation = _add_positions(clients, session, generation, added)
                 begins = True
             if remade:  # its producer may wait for partitions that the old topic had, for ever
                 clients.connect.restart(source.connector, only_failed=False)
-            generation = positions.note_topics(clients, generation, config)
+            generation = positions.note_topics(clients, generation, ids)
         start_connector(clients, name, config, mend=mend, begins=begins, on_stop=on_stop)
         return generation
 
@@ -90,9 +91,10 @@ def renew_sink(clients: Clients, pipeline: Pipeline, generation: Generation) -> 
         with clients.session(source) as session:
             config = _read_wanted(clients, session, source, pipeline, generation)
             ensure_stopped(clients, sink_connector(generation.index), config)
+            ids = kafka.topic_ids(clients.kafka, topics_of(config))
             ends = kafka.end_offsets(clients.kafka, topics_of(config))
             begun = positions.begin_sink(clients, session, generation, ends, gap=True)
-            return positions.note_topics(clients, begun, config)
+            return positions.note_topics(clients, begun, ids)
 
 
 def renew_fence(clients: Clients, source: Source, generation: Generation) -> None:
@@ -139,9 +141,10 @@ def _begin_stream(clients: Clients, session: Session, generation: Generation, co
     if clients.connect.config(name) is not None:  # of a run that was killed before the fence: nothing was written
         remove_connector(clients, name)
     create_stopped(clients, name, config)
+    ids = kafka.topic_ids(clients.kafka, topics_of(config))
     ends = kafka.end_offsets(clients.kafka, topics_of(config))
     fenced = positions.begin_sink(clients, session, generation, ends, gap=generation.meta.filled)
-    fenced = positions.note_topics(clients, fenced, config)
+    fenced = positions.note_topics(clients, fenced, ids)
     clients.connect.resume(name)
     wait_until_running(clients, name)
     return fenced
