@@ -9,6 +9,7 @@ import pytest
 
 from pg2es.core.errors import ConfigError
 from pg2es.core.generations import sink_connector
+from pg2es.services.clients import Clients
 from pg2es.services.generations import require_live_generation
 from pg2es.services.stream import deploy
 from tests import oracle
@@ -165,16 +166,22 @@ def at_deferral(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], 
     return plan
 
 
+def leave_behind(clients: Clients, database: Database) -> str:
+    """Pause the sink of the notes, change 2,000 of them, and return its name."""
+    sink = sink_connector(require_live_generation(clients.elasticsearch, clients.project.pipeline("notes")).index)
+    clients.connect.pause(sink)
+    wait_for_state(clients.connect, sink, lambda status: not status.running)
+    database.execute("UPDATE public.notes SET note = 'changed' WHERE id <= 2000")
+    return sink
+
+
 def test_what_was_committed_is_searchable_however_long_it_takes(
     own: "dict[str, DAG]", notes: ProjectFolder, database: Database, at_deferral: Any
 ) -> None:
     assert own["filled"].test().state == "success"
     clients = notes.clients()
     pipeline = clients.project.pipeline("notes")
-    sink = sink_connector(require_live_generation(clients.elasticsearch, pipeline).index)
-    clients.connect.pause(sink)
-    wait_for_state(clients.connect, sink, lambda status: not status.running)
-    database.execute("UPDATE public.notes SET note = 'changed' WHERE id <= 2000")
+    sink = leave_behind(clients, database)
 
     deferred = at_deferral(3, lambda: clients.connect.resume(sink))
     assert states(own["awaited"]) == {"searchable": "success"}
@@ -187,10 +194,7 @@ def test_a_reconciliation_waits_for_the_stream_without_a_slot(
 ) -> None:
     assert own["filled"].test().state == "success"
     clients = notes.clients()
-    sink = sink_connector(require_live_generation(clients.elasticsearch, clients.project.pipeline("notes")).index)
-    clients.connect.pause(sink)
-    wait_for_state(clients.connect, sink, lambda status: not status.running)
-    database.execute("UPDATE public.notes SET note = 'changed' WHERE id <= 2000")
+    sink = leave_behind(clients, database)
 
     deferred = at_deferral(2, lambda: clients.connect.resume(sink))
     assert states(own["compared"]) == {"reconcile": "success"}

@@ -19,11 +19,10 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("air
 
 
 @pytest.fixture(autouse=True)
-def pair(stack_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+def pair(stack_environment: dict[str, str]) -> Iterator[Pair]:
     """A primary and its standby, which everything here is about."""
     assert stack_environment
     with postgres_pair(synchronized=True) as pair:
-        monkeypatch.setenv("PG2ES_POSTGRES_PORT", str(pair.proxy.port))
         yield pair
 
 

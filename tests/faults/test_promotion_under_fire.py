@@ -19,11 +19,10 @@ PATIENCE_S = 60
 
 
 @pytest.fixture(autouse=True)
-def pair(stack_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+def pair(stack_environment: dict[str, str]) -> Iterator[Pair]:
     """A primary and its standby, behind a proxy that writers and connectors connect to."""
     assert stack_environment
     with postgres_pair(synchronized=True) as pair:
-        monkeypatch.setenv("PG2ES_POSTGRES_PORT", str(pair.proxy.port))
         yield pair
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
@@ -138,7 +139,7 @@ class Pair:
 
 @contextmanager
 def postgres_pair(*, synchronized: bool) -> Iterator[Pair]:
-    """Give a pair; `synchronized`: the standby has the slots, too."""
+    """Give a pair to which PG2ES_POSTGRES_PORT leads meanwhile; `synchronized`: the standby has the slots, too."""
     config = load_config()
     user = find_service_user(config)
     folder = user.make_folder(config.data / "pair")
@@ -152,7 +153,8 @@ def postgres_pair(*, synchronized: bool) -> Iterator[Pair]:
             settings.write(f"primary_conninfo = 'host={HOST} port={primary.port} dbname=postgres {login}'\n")
             settings.write(f"primary_slot_name = 'standby'\nsync_replication_slots = {str(synchronized).lower()}\n")
         standby.start()
-        with proxy(primary.port) as before:
+        with proxy(primary.port) as before, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PG2ES_POSTGRES_PORT", str(before.port))
             yield Pair(primary, standby, before)
     finally:
         primary.kill()

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from pg2es.core.backfill import BlockRange
 from pg2es.core.config import Pipeline
 from pg2es.core.sql import DocumentSql, identifiers
 from pg2es.core.table import key_of
+from tests.integration.test_sql_documents import by_keys, compared, copied
 from tests.support import Database, ProjectFolder
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
@@ -60,27 +62,18 @@ def test_a_document_of_any_table(
         statements = DocumentSql(pipeline, found, key_of(found, None))
         expected = [dict(zip(columns, row, strict=True)) for row in rows]
 
-        by_keys = session.execute(statements.by_keys(), [keys, [str(n) for n in range(len(keys))], 7, 2**30, 2**30])
-        assert sorted_by(other_of(columns), [read(row[2]) for row in by_keys]) == expected
-        compared = session.execute(statements.compare())
-        assert sorted_by(other_of(columns), [read(row[2]) for row in compared]) == expected
-        with session.cursor().copy(statements.copy_blocks(BlockRange(f"public.{table}", 0, None), 7)) as copy:
-            copy.set_types(["text"])
-            lines = "".join(row[0] for row in copy.rows()).split("\n")
-        assert sorted_by(other_of(columns), [read(line) for line in lines[1::2]]) == expected
+        ways = (
+            by_keys(session, statements, [(value, str(number)) for number, value in enumerate(keys)]),
+            copied(session, statements, BlockRange(f"public.{table}", 0, None)),
+            compared(session, statements),
+        )
+        for found_by in ways:
+            documents = [read(source) for _, source in found_by.values()]
+            assert sorted(documents, key=lambda document: document[columns[1]]) == expected
 
 
-def read(document: str) -> dict[str, object]:
+def read(document: str) -> dict[str, Any]:
     """Return a document without pg2es' mark."""
-    found: dict[str, object] = json.loads(document)
+    found: dict[str, Any] = json.loads(document)
     del found["_pg2es"]
     return found
-
-
-def other_of(columns: list[str]) -> str:
-    """The column that numbers the rows."""
-    return columns[1]
-
-
-def sorted_by(column: str, documents: list[dict[str, object]]) -> list[dict[str, object]]:
-    return sorted(documents, key=lambda document: str(document[column]))

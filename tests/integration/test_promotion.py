@@ -19,13 +19,10 @@ from tests.support import Database, ProjectFolder, connect
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["with the slot", "without the slot"])
-def pair(
-    request: pytest.FixtureRequest, stack_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, stack_environment: dict[str, str]) -> Iterator[Pair]:
     """A primary and its standby; everything in this module is about them instead of the stack's PostgreSQL."""
     assert stack_environment
     with postgres_pair(synchronized=request.param) as pair:
-        monkeypatch.setenv("PG2ES_POSTGRES_PORT", str(pair.proxy.port))
         yield pair
 
 
