@@ -7,7 +7,7 @@ import certifi
 import pytest
 
 from pg2es.adapters import kafka
-from pg2es.core.errors import AccessDenied, ConfigError, KafkaRefused, KafkaUnavailable
+from pg2es.core.errors import AccessDenied, ConfigError, ConnectorError, KafkaRefused, KafkaUnavailable
 from pg2es.services.clients import Clients
 from pg2es.services.preflight import platform
 from tests.integration.batch import check_equal, run_backfill
@@ -58,7 +58,7 @@ def producer_login(mechanism: str, secrets: Path, user: str | None = None) -> di
     """Return the settings by which a producer of the sinks logs in."""
     user = user or os.environ["PG2ES_KAFKA_USER"]
     password = f'username="{user}" password="${{file:{secrets}:password}}"'
-    token = 'unsecuredLoginStringClaim_sub="${env:PG2ES_KAFKA_USER}"'
+    token = f'unsecuredLoginStringClaim_sub="${{file:{secrets}:user}}"'
     options = token if mechanism == "OAUTHBEARER" else password
     return {
         **trust(),
@@ -86,7 +86,7 @@ def test_a_pipeline_by_a_login(
     )
     connect = streamed_folder.clients().project.platform.connect
     settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
-    with secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as file:
+    with secret_file({name: os.environ[f"PG2ES_KAFKA_{name.upper()}"] for name in ("user", "password")}) as file:
         producer = producer_login(sinks, file) if sinks else producer_certificate()
         streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
         if sinks:
@@ -102,6 +102,19 @@ def test_a_pipeline_by_a_login(
         check_equal(clients, pipeline, ROWS)
     later = clients.project.source_of(pipeline).refresh_later_topic(pipeline.name)
     assert sum(kafka.end_offsets(clients.kafka, [later]).values()) == 1
+
+
+def test_a_reference_that_the_workers_do_not_know_is_named(streamed_folder: ProjectFolder, database: Database) -> None:
+    database.execute("CREATE TABLE public.notes (id bigint PRIMARY KEY)")
+    connect = streamed_folder.clients().project.platform.connect
+    settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
+    producer = {"client.id": "${env:PG2ES_NO_SUCH_VARIABLE}"}
+    streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
+    pipeline = streamed_folder.add_pipeline("notes", "public.notes")
+    with pytest.raises(
+        ConnectorError, match=r"found nothing for \$\{env:PG2ES_NO_SUCH_VARIABLE\} in kafka\.client\.id"
+    ):
+        run_backfill(streamed_folder.clients(), pipeline)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ class ConfigTest {
                 "batch.size | 5 | Unknown option batch.size. Known are [batch.roots]",
                 "route.item.topic | x | Unknown option route.item.topic",
                 "route.items.column | x | Unknown option route.items.column",
+                "postgres.password | ${env:NOT_HERE} | found nothing for ${env:NOT_HERE} in postgres.password",
+                "kafka.sasl.jaas.config | a b=\"${file:/x:not here}\"; | found nothing for ${file:/x:not here}",
             })
     void aWrongValueIsToldAtItsOption(String key, String value, String expected) {
         assertThat(errors(TestConfig.with(key, value)).get(key))
@@ -102,6 +104,12 @@ class ConfigTest {
                 "key.columns", "a%2Cb,%20c%20,100%25,%252C", "route.root.columns", "a%2Cb,%20c%20,100%25,%252C");
         assertThat(config.keyColumns()).containsExactly("a,b", " c ", "100%", "%2C");
         assertThat(config.routes().get(0).columns()).isEqualTo(config.keyColumns());
+    }
+
+    @Test
+    void whatLooksLikeAReferenceInSqlIsSql() {
+        assertThat(errors(TestConfig.with("route.items.sql", "SELECT id FROM changed WHERE note = '${env:x}'")))
+                .isEmpty();
     }
 
     @Test

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.common.config.ConfigException;
@@ -16,6 +18,9 @@ public final class ConfigChecks {
     /** First parts of option names that Kafka Connect does not use itself, so that an unknown one is a slip. */
     private static final Set<String> FAMILIES =
             Set.of("postgres.", "elasticsearch.", "sql.", "batch.", "bulk.", "retry.", "refresh.");
+
+    /** What the files name values from outside by. */
+    private static final Pattern REFERENCE = Pattern.compile("\\$\\{(env|file):[^}]*}");
 
     private static final String TOLERANCE = "errors.tolerance";
     private static final String DEAD_LETTER_TOPIC = "errors.deadletterqueue.topic.name";
@@ -40,12 +45,32 @@ public final class ConfigChecks {
     /** What is wrong with the options taken together; what is wrong with one alone is left out. */
     public static List<Problem> problems(Map<String, String> properties) {
         ConfigChecks checks = new ConfigChecks(properties);
+        checks.checkReferences();
         checks.checkUnknownOptions();
         checks.checkRoutes();
         checks.checkCredentials();
         checks.checkLimits();
         checks.checkDeadLetters();
         return checks.problems;
+    }
+
+    /** A worker leaves a reference to nothing as it stands, and it would become a name or a password. */
+    private void checkReferences() {
+        properties.forEach((key, value) -> {
+            Matcher reference = REFERENCE.matcher(value == null ? "" : value);
+            if (!isSql(key) && reference.find()) {
+                add(
+                        key,
+                        "A worker found nothing for %s in %s. Give each worker the variable or the file, let its "
+                                + "config.providers read it, and start it again.",
+                        reference.group(),
+                        key);
+            }
+        });
+    }
+
+    private static boolean isSql(String key) {
+        return key.startsWith("sql.") || key.endsWith(".sql");
     }
 
     private void checkUnknownOptions() {
