@@ -102,7 +102,8 @@ class Admin(AdminClient):
                 raise
 
     def _note(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - says less than the one before
+        # That a connection has ended, or all of them, says less than why, whichever comes first.
+        if self._noted is None or error.code() not in _UNANSWERED:
             self._noted = error
 
 
