@@ -1,5 +1,6 @@
 """Fixtures of the integration tests."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from pg2es.cli import console
 from pg2es.cli.main import main
 from tests.integration.sink_harness import SinkHarness
 from tests.support import Database, ProjectFolder
+
+log = logging.getLogger(__name__)
 
 Run = Callable[..., tuple[int, str, str]]
 """Runs the command `pg2es` with arguments; gives exit status, output and errors."""
@@ -45,6 +48,8 @@ def run(project_folder: ProjectFolder, capsys: pytest.CaptureFixture[str], monke
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
             main(["--config", str(project_folder.folder), *arguments])
-        return int(ended.value.code or 0), *capsys.readouterr()
+        output, errors = capsys.readouterr()
+        log.info("pg2es %s: %s\n%s%s", " ".join(arguments), ended.value.code, output, errors)  # for a test that fails
+        return int(ended.value.code or 0), output, errors
 
     return run

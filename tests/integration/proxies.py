@@ -1,6 +1,7 @@
 """Proxies before a server: one that takes TLS off, one that leads to another server from some moment on."""
 
 import contextlib
+import select
 import socket
 import socketserver
 import ssl
@@ -43,11 +44,10 @@ class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with contextlib.suppress(OSError), self._accept() as client, self._connect() as server:
             self.server.open.add(server)
-            back = threading.Thread(target=_pump, args=(server, client))
-            back.start()
-            _pump(client, server)
-            back.join()
-            self.server.open.discard(server)
+            try:
+                _hand_on(client, server)
+            finally:
+                self.server.open.discard(server)
 
     def _accept(self) -> socket.socket:
         connection: socket.socket = self.request
@@ -57,13 +57,19 @@ class _Handler(socketserver.BaseRequestHandler):
         return socket.create_connection(("127.0.0.1", self.server.upstream))
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    """Hand on what comes until it ends."""
-    with contextlib.suppress(OSError):
-        while content := source.recv(BYTES):
-            target.sendall(content)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+def _hand_on(client: socket.socket, server: socket.socket) -> None:
+    """Hand on what comes from either side until both have ended.
+
+    One thread for both: OpenSSL lets no two of them use one connection at a time.
+    """
+    target = {client: server, server: client}
+    while target:
+        decrypted = [one for one in target if isinstance(one, ssl.SSLSocket) and one.pending()]
+        for source in decrypted or select.select(list(target), [], [])[0]:
+            if content := source.recv(BYTES):
+                target[source].sendall(content)
+            else:
+                target.pop(source).shutdown(socket.SHUT_WR)
 
 
 @contextmanager
