@@ -10,7 +10,7 @@ MAVEN := mvn --quiet --batch-mode
 PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 SINK := connect/pom.xml $(shell find connect/src/main -type f)
 
-.PHONY: versions help demo test test-all faults soak check unit java setup up down status logs clean lint format bench bench-quick docs release screenshots requirements system browser everything
+.PHONY: others help demo test test-all faults soak check unit java setup up down status logs clean lint format bench bench-quick docs release screenshots requirements system browser everything
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,12 +18,12 @@ help: ## List the targets
 demo: setup ## Fill Elasticsearch from a sample shop while it changes, and compare every document
 	$(BIN)/python -m demo
 
-versions: stack/target/.versions ## Fetch the other versions of PostgreSQL and Elasticsearch
+others: stack/target/.others ## Fetch other versions of PostgreSQL and Elasticsearch, and a schema registry
 
-test: setup browser versions ## Run every check, and every test but the long ones, on stacks of their own
+test: setup browser others ## Run every check, and every test but the long ones, on stacks of their own
 	$(BIN)/python -m tests.run
 
-test-all: setup everything versions ## Run every check and every test
+test-all: setup everything others ## Run every check and every test
 	$(BIN)/python -m tests.run --all
 
 faults: setup everything ## Let every fault strike in every phase, and write docs/reliability.md
@@ -114,8 +114,8 @@ stack/target/.fetched: stack/pom.xml | system
 	@touch $@
 
 # Beside the usual ones.
-stack/target/.versions: stack/target/.fetched
-	$(MAVEN) -f stack/pom.xml process-resources -P versions
+stack/target/.others: stack/target/.fetched
+	$(MAVEN) -f stack/pom.xml process-resources -P others
 	@touch $@
 
 # After the other Maven run: two at once would write to one local repository.

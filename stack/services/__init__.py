@@ -10,6 +10,7 @@ from stack.services.connect import DistributedWorker, StandaloneWorker
 from stack.services.elasticsearch import Elasticsearch
 from stack.services.kafka import Kafka
 from stack.services.postgres import AirflowDatabase, SourceDatabase
+from stack.services.registry import SchemaRegistry
 
 __all__ = ["KINDS", "Service", "build_services"]
 
@@ -20,6 +21,7 @@ KINDS: dict[str, type[Service]] = {
     "connect-1": DistributedWorker,
     "connect-2": DistributedWorker,
     "connect-standalone": StandaloneWorker,
+    "registry": SchemaRegistry,
     "airflow-db": AirflowDatabase,
     "airflow-api-server": ApiServer,
     "airflow-scheduler": Scheduler,

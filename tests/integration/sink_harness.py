@@ -28,6 +28,7 @@ from pg2es.services.waiting import wait_for
 from stack.config import HOST, load_config
 from tests.integration.batch import make_generation
 from tests.support import Database, ProjectFolder, connect
+from tests.topics import read_topic
 
 TIMEOUT_S = 60
 DOCUMENT = """\
@@ -237,20 +238,9 @@ class SinkHarness:
 
     def requested(self, *, later: bool = False) -> list[dict[str, Any]]:
         """Return every record of a refresh topic."""
-        topic = self.refresh_topics[later]
-        end = sum(kafka.end_offsets(self.clients.kafka, [topic]).values())
-        consumer = Consumer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "group.id": "requests"})
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        found: list[dict[str, Any]] = []
-        try:
-            while len(found) < end:
-                message = consumer.poll(TIMEOUT_S)
-                assert message is not None
-                assert message.error() is None, message.error()
-                found.append(json.loads(message.value() or b"null"))
-        finally:
-            consumer.close()
-        return found
+        return [
+            json.loads(message.value() or message.key() or b"") for message in read_topic(self.refresh_topics[later])
+        ]
 
     def committed(self, topic: str) -> int:
         """Return the offset that the sink has committed in a topic's only partition."""

@@ -1,13 +1,10 @@
 """Traps that a stream of change events can fall into: values, keys and hot rows, with a real Debezium."""
 
 import json
-import os
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
-from pg2es.adapters import kafka
 from pg2es.adapters.elasticsearch import fetch_documents
 from pg2es.core.config import Pipeline
 from pg2es.services.clients import Clients
@@ -15,6 +12,7 @@ from pg2es.services.generations import Generation, require_live_generation
 from pg2es.services.stream import ensure_source, pass_barrier
 from tests.integration.batch import check_equal, run_backfill
 from tests.support import Database, ProjectFolder
+from tests.topics import read_topic
 
 ROWS = 40
 TABLES = (
@@ -94,18 +92,10 @@ class Stream:
 
     def records(self, topic: str) -> list[tuple[Any, Any]]:
         """Return every key and value of a topic, as JSON."""
-        ends = kafka.end_offsets(self.clients.kafka, [topic])
-        consumer = Consumer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "group.id": "reading"})
-        consumer.assign([TopicPartition(name, number, 0) for (name, number), end in ends.items() if end])
-        found: list[tuple[Any, Any]] = []
-        while len(found) < sum(ends.values()):
-            message = consumer.poll(30)
-            assert message is not None
-            assert message.error() is None
-            key, value = message.key(), message.value()
-            found.append((json.loads(key or b"null"), json.loads(value or b"null")))
-        consumer.close()
-        return found
+        return [
+            (json.loads(message.key() or b"null"), json.loads(message.value() or b"null"))
+            for message in read_topic(topic)
+        ]
 
 
 def test_values_are_equal_on_both_paths(stream: Stream) -> None:

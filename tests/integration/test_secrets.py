@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
-from pg2es.adapters import kafka
 from stack.config import load_config
 from tests.integration.conftest import Run
 from tests.integration.streamed import Streamed
 from tests.leaks import find_in_files, find_secrets
-from tests.support import Database, ProjectFolder, new_name
+from tests.support import Database, ProjectFolder
+from tests.topics import read_topic
 
 TIMEOUT_S = 30
 COMMANDS = (
@@ -34,25 +33,11 @@ def streamed(streamed_folder: ProjectFolder, database: Database) -> Streamed:
     return Streamed(streamed_folder, database)
 
 
-def read_topic(streamed: Streamed, topic: str) -> Iterator[bytes]:
+def parts_of(topic: str) -> Iterator[bytes]:
     """Give every key, value and header of a topic."""
-    ends = kafka.end_offsets(streamed.clients.kafka, [topic])
-    consumer = Consumer({"bootstrap.servers": os.environ["PG2ES_KAFKA_BOOTSTRAP"], "group.id": new_name()})
-    first = kafka.first_offsets(streamed.clients.kafka, [topic])
-    consumer.assign([TopicPartition(*place, first[place]) for place, end in ends.items() if end > first[place]])
-    left = {place for place, end in ends.items() if end > first[place]}
-    try:
-        while left:
-            message = consumer.poll(TIMEOUT_S)
-            assert message is not None, f"nothing comes of {topic}"
-            assert message.error() is None, message.error()
-            values = [pair[1] for pair in message.headers() or []]
-            yield from (part for part in (message.key(), message.value(), *values) if isinstance(part, bytes))
-            place = (topic, message.partition() or 0)
-            if (message.offset() or 0) >= ends[place] - 1:
-                left.discard(place)
-    finally:
-        consumer.close()
+    for message in read_topic(topic):
+        values = [pair[1] for pair in message.headers() or []]
+        yield from (part for part in (message.key(), message.value(), *values) if isinstance(part, bytes))
 
 
 def test_nothing_that_is_kept_or_said_holds_a_secret(streamed: Streamed, run: Run) -> None:
@@ -83,7 +68,7 @@ def test_nothing_that_is_kept_or_said_holds_a_secret(streamed: Streamed, run: Ru
             for path in paths:
                 assert find_secrets(worker.get(f"/connectors{path}").content) == [], path
     for topic in ("pg2es-connect-configs", "pg2es-connect-status", source.dead_letter_topic):
-        for content in read_topic(streamed, topic):
+        for content in parts_of(topic):
             assert find_secrets(content) == [], topic
     found = clients.elasticsearch.search(index="pg2es-reports", size=10_000)
     assert find_secrets(json.dumps(found.body)) == []

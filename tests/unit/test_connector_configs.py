@@ -98,7 +98,7 @@ def test_a_reference_that_has_not_the_columns_of_the_key_is_named() -> None:
 class TestSource:
     def test_events_carry_keys_and_routes_alone(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         other = pipeline("customers", CUSTOMERS)
-        captured = captured_tables([(*orders, TABLES), (*other, {})])
+        captured = captured_tables(SOURCE, [(*orders, TABLES), (*other, {})])
         assert {entry.table.name: entry.columns for entry in captured} == {
             "public.customers": ("id",),
             "public.items": ("order_id", "line"),
@@ -114,7 +114,7 @@ class TestSource:
 
     def test_whole_rows_where_they_are_wanted(self, orders: tuple[Pipeline, DocumentSql]) -> None:
         source = SOURCE.model_copy(update={"events": Events.FULL})
-        config = source_config(source, captured_tables([(*orders, TABLES)]), RESOLVED)
+        config = source_config(source, captured_tables(SOURCE, [(*orders, TABLES)]), RESOLVED)
         assert "column.include.list" not in config
 
     def test_options_of_the_file_go_over_ours_but_for_those_that_events_depend_on(self) -> None:
@@ -136,14 +136,52 @@ class TestSource:
             name for name in ours if name.startswith("producer.override.")
         }
 
+    def test_others_may_read_the_topics_with_a_registry(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        registry = {"apicurio.registry.url": "http://registry/apis", "apicurio.auth.client.secret": SECRET}
+        source = Source.model_validate({**SOURCE.model_dump(), "converter": {"class": "AvroConverter", **registry}})
+        written = source_config(source, captured_tables(source, [(*orders, TABLES)]), RESOLVED)
+        made, sql = orders
+        read = sink_config(made, source, PLATFORM, "orders-000001", sql, TABLES, TARGET, 180000)
+        for config, sides in ((written, ("key", "value")), (read, ("value",))):
+            for side in sides:
+                assert config[f"{side}.converter"] == "AvroConverter"
+                assert config[f"{side}.converter.apicurio.registry.url"] == "http://registry/apis"
+                assert config[f"{side}.converter.apicurio.auth.client.secret"] == SECRET
+                assert f"{side}.converter.schemas.enable" not in config
+        assert read["key.converter"].endswith("ByteArrayConverter")
+
+    def test_a_null_that_would_be_told_as_a_default_is_told(self, orders: tuple[Pipeline, DocumentSql]) -> None:
+        registry = SOURCE.model_copy(update={"converter": {"class": "x.AvroConverter"}})
+        owner = Column("owner", "bigint", not_null=False, has_default=True)
+        customers = Table(CUSTOMERS.name, (owner,), ("owner",), ReplicaIdentity.FULL, ("owner",))
+        tables = {"public.items": ITEMS, "public.customers": customers}
+        with pytest.raises(
+            CatalogError, match=r"Column owner of table public.customers has a default, which x.AvroConverter"
+        ):
+            captured_tables(registry, [(*orders, tables)])
+        captured_tables(SOURCE, [(*orders, tables)])
+        captured_tables(registry, [(*orders, TABLES)])
+
+    def test_a_name_that_a_schema_cannot_have_is_told(self) -> None:
+        source = Source.model_validate({**SOURCE.model_dump(), "converter": {"class": "x.AvroConverter"}})
+        related: dict[str, Table] = {}
+        odd = (*pipeline("x", table("public.x", "id", "the note")), related)
+        captured_tables(source, [odd])  # the events carry the key alone
+        whole = source.model_copy(update={"events": Events.FULL})
+        with pytest.raises(
+            CatalogError, match=r"Column the note of table public\.x can have no such name in events of x"
+        ):
+            captured_tables(whole, [odd])
+        captured_tables(whole.model_copy(update={"converter": {"class": "x.JsonConverter"}}), [odd])
+
     def test_a_password_stays_a_reference(self, orders: tuple[Pipeline, DocumentSql]) -> None:
-        config = source_config(SOURCE, captured_tables([(*orders, TABLES)]), RESOLVED)
+        config = source_config(SOURCE, captured_tables(SOURCE, [(*orders, TABLES)]), RESOLVED)
         assert config["database.password"] == SECRET
         assert config["database.hostname"] == "db"
 
     @given(names, names)
     def test_a_pattern_matches_its_name_alone(self, schema: str, name: str) -> None:
-        captured = captured_tables([(*pipeline("x", table(f"{schema}.{name}", "id")), {})])
+        captured = captured_tables(SOURCE, [(*pipeline("x", table(f"{schema}.{name}", "id")), {})])
         pattern = source_config(SOURCE, captured, RESOLVED)["table.include.list"]
         assert re.fullmatch(pattern, f"{schema}.{name}")
         assert not re.fullmatch(pattern, f"{schema}x{name}")

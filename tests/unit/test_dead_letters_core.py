@@ -25,7 +25,7 @@ def letter(
         "exception.stacktrace": "at …",
     }
     encoded = {f"__connect.errors.{name}": value.encode() for name, value in headers.items()}
-    return DeadLetterRecord.read(0, minutes, NOON + timedelta(minutes=minutes), {**encoded, "other": b""}, b"{}")
+    return DeadLetterRecord.read(0, minutes, NOON + timedelta(minutes=minutes), {**encoded, "other": b""}, None, b"{}")
 
 
 def rejected(reason: str, identifier: str = "1") -> DeadLetterRecord:

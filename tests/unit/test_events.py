@@ -25,8 +25,9 @@ def test_a_null_stays_one() -> None:
     assert parse_event(event(after={"a": 1, "b": None})).tuples(["a", "b"]) == {("1", None)}
 
 
-def test_a_schema_may_be_around_it() -> None:
-    wrapped = json.dumps({"schema": {}, "payload": {"op": "r", "before": None, "after": {"id": 1}}})
+@pytest.mark.parametrize("schema", [{"schema": {}}, {"schemaId": 7}])
+def test_a_schema_may_be_around_it(schema: dict[str, Any]) -> None:
+    wrapped = json.dumps(schema | {"payload": {"op": "r", "before": None, "after": {"id": 1}}})
     found = parse_event(wrapped.encode())
     assert found.tuples(["id"]) == {("1",)}
     assert found.transaction is None

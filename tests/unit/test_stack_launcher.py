@@ -114,10 +114,10 @@ def test_an_unknown_service_is_refused_with_the_known_ones(config: StackConfig) 
         Stack(config).up(["postgre"])
 
 
-def test_the_standalone_worker_starts_only_by_name(config: StackConfig) -> None:
+def test_what_few_need_starts_only_by_name(config: StackConfig) -> None:
     on_demand = [name for name, service in Stack(config).services.items() if service.on_demand]
 
-    assert on_demand == ["connect-standalone"]
+    assert on_demand == ["connect-standalone", "registry"]
 
 
 def test_files_for_the_servers_are_closed_to_others(config: StackConfig, tmp_path: Path) -> None:

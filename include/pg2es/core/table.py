@@ -37,6 +37,7 @@ class Column:
     not_null: bool
     generated: Generated = Generated.NEVER
     deterministic: bool = True
+    has_default: bool = False
     stored_type: str = ""
     enum: bool = False
 

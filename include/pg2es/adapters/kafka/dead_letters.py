@@ -105,7 +105,9 @@ class DeadLetterQueue:
         for message in held or self._read(partition, span):
             headers = _headers(message)
             if NOTE not in headers and message.offset() not in resolved:
-                yield DeadLetterRecord.read(partition, _offset(message), _written_at(message), headers, message.value())
+                yield DeadLetterRecord.read(
+                    partition, _offset(message), _written_at(message), headers, message.key(), message.value()
+                )
 
     def _partitions(self) -> list[int]:
         """Return the partitions of the topic; none when it does not exist, as before the first deployment."""

@@ -11,8 +11,9 @@ from pg2es.core.errors import KafkaUnavailable
 
 
 def send_requests(access: KafkaAccess, topic: str, requests: Iterable[dict[str, Any]]) -> None:
-    """Write requests, and return when every replica in sync has them.
+    """Write requests, as keys without a value, and return when every replica in sync has them.
 
+    Values are read by the converter of the tables' topics, which may read no JSON; every one knows that none is none.
     Raises KafkaUnavailable when that takes too long, or when there is no such topic.
     """
     if topic not in list_topics(access.admin()):
@@ -27,8 +28,7 @@ def send_requests(access: KafkaAccess, topic: str, requests: Iterable[dict[str, 
     with translate_errors(f"writing to {topic}"):
         for request in requests:
             # By its key a request comes to one partition or another, and so to one task of the sink or another.
-            key = orjson.dumps(request["keys"][0]) if request.get("keys") else None
-            producer.produce(topic, orjson.dumps(request), key, on_delivery=note)
+            producer.produce(topic, key=orjson.dumps(request), on_delivery=note)
             producer.poll(0)
         if producer.flush(TIMEOUT_S):
             raise TimeoutError

@@ -35,7 +35,7 @@ def read_table(session: Session, name: str) -> Table:
         )
     return Table(
         name=name,
-        columns=tuple(Column(n, t, nn, Generated(g), d, *base) for n, t, nn, g, d, base in columns),
+        columns=tuple(Column(n, t, nn, Generated(g), d, has, *base) for n, t, nn, g, d, has, base in columns),
         primary_key=tuple(primary_key or ()),
         replica_identity=ReplicaIdentity(identity),
         identity_columns=tuple(identity_columns or ()),

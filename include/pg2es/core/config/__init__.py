@@ -8,6 +8,7 @@ for servers (an index, a connector) belongs to the room of that thing. Secrets s
 """
 
 from pg2es.core.config.addresses import check_urls
+from pg2es.core.config.converter import CLASS, can_name, reads, tells_null
 from pg2es.core.config.files import FileModel, resolve_entries, resolve_fields
 from pg2es.core.config.pipeline import (
     MOST_LANES,
@@ -25,6 +26,7 @@ from pg2es.core.config.source import LAST_PORT, Events, OnFailover, Source
 from pg2es.core.config.texts import check_readable
 
 __all__ = [
+    "CLASS",
     "LAST_PORT",
     "MOST_LANES",
     "ElasticsearchSettings",
@@ -41,13 +43,16 @@ __all__ = [
     "Source",
     "Tolerance",
     "Verification",
+    "can_name",
     "check_readable",
     "check_urls",
     "find_reference",
     "flatten_settings",
     "is_secret",
     "load_project",
+    "reads",
     "resolve",
     "resolve_entries",
     "resolve_fields",
+    "tells_null",
 ]

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
+from pg2es.core.config.converter import JSON_CONVERTER, check_converter
 from pg2es.core.config.debezium import check_options
 from pg2es.core.config.files import FileModel, Secret
 
@@ -157,6 +158,12 @@ class Source(FileModel):
         default=Events.KEYS,
         description="`keys`: events carry keys and the columns that lead to roots, no more. "
         "`full`: whole rows, where others consume the topics too.",
+    )
+    converter: Annotated[dict[str, str], BeforeValidator(_as_texts), AfterValidator(check_converter)] = Field(
+        default_factory=lambda: dict(JSON_CONVERTER),
+        description="What events are written by, where others read the topics with a schema registry: `class`, a "
+        "converter that the workers of Kafka Connect have, and its own options, such as "
+        "`apicurio.registry.url`. Secrets stand here as references. Default: JSON without schemas.",
     )
     heartbeat_interval_ms: int = Field(
         default=10_000,

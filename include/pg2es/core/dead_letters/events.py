@@ -16,7 +16,8 @@ UNAVAILABLE = "__debezium_unavailable_value"
 
 _CHANGES = frozenset({"c", "u", "d", "r"})
 _TRUNCATE = "t"
-_WRAPPER = {"schema", "payload"}
+_WRAPPERS = ({"schema", "payload"}, {"schemaId", "payload"})
+"""What converters put around an event: the schema, or its number in a registry."""
 _LOW_32_BITS = 0xFFFF_FFFF
 
 
@@ -37,8 +38,11 @@ def parse_event(value: bytes | None) -> ChangeEvent:
     try:
         content = json.loads(value or b"null", parse_float=Decimal, parse_constant=str)
     except ValueError as error:
-        raise UnreadableRecord(f"it is not JSON ({error})") from None
-    envelope = content["payload"] if isinstance(content, dict) and content.keys() == _WRAPPER else content
+        raise UnreadableRecord(
+            f"it is not JSON ({error}), and no replay reads another converter's records; reconcile the pipeline with "
+            f"repair, then discard the group"
+        ) from None
+    envelope = content["payload"] if isinstance(content, dict) and content.keys() in _WRAPPERS else content
     operation = envelope.get("op") if isinstance(envelope, dict) else None
     if operation == _TRUNCATE:
         raise UnreadableRecord("it is a TRUNCATE, which names no rows; run the pipeline's backfill")

@@ -21,6 +21,7 @@ _OF_ELASTICSEARCH = "_exception"
 _HEADER = "__connect.errors."
 _REJECTED = "RejectedDocumentException"
 _REJECTION = re.compile(r"document (.*?) was rejected for index \S+: (\w+): (.*)", re.DOTALL)
+_MORE = re.compile(r"\(\d+ more for this record\.\)$")
 # Elasticsearch names a field in one of these ways, the sink a column in the last.
 _FIELD = re.compile(
     r"""field\ \[([^\]]+)\] | field="([^"]+)" | mapping\ for\ \[([^\]]+)\] | introduction\ of\ \[([^\]]+)\]
@@ -34,7 +35,8 @@ class DeadLetterRecord:
     """A record in the dead-letter topic, at `partition` and `offset` since `at`, by the sink of generation `index`.
 
     `error` is Elasticsearch's name of the error where it refused a document, else that of the sink's exception;
-    `subject` is the document, or the place of the record where none is named.
+    `subject` is the document, or the place of the record where none is named; `document` is the id of a document that
+    was refused, and the only one that the record is about.
     """
 
     partition: int
@@ -47,11 +49,19 @@ class DeadLetterRecord:
     subject: str
     reason: str
     names_root: bool
+    document: str | None
+    key: bytes | None = having(repr=False)
     value: bytes | None = having(repr=False)
 
     @classmethod
     def read(
-        cls, partition: int, offset: int, at: datetime, headers: Mapping[str, bytes], value: bytes | None
+        cls,
+        partition: int,
+        offset: int,
+        at: datetime,
+        headers: Mapping[str, bytes],
+        key: bytes | None,
+        value: bytes | None,
     ) -> "DeadLetterRecord":
         """Return the record as Kafka Connect wrote it."""
         texts = {
@@ -79,6 +89,8 @@ class DeadLetterRecord:
             subject=shorten(subject, SAMPLE_CHARACTERS),
             reason=shorten(reason, REASON_CHARACTERS),
             names_root=rejection is not None,
+            document=rejection[1] if rejection and not _MORE.search(message) else None,
+            key=key,
             value=value,
         )
 

@@ -28,10 +28,10 @@ def ask_for_all(index: str | None = None) -> dict[str, Any]:
     return {"all": True, **_only(index)}
 
 
-def parse_keys(value: bytes | None, columns: int) -> list[Key]:
-    """Return the keys that a record asks for; UnreadableRecord when it names none, or none of so many columns."""
+def parse_keys(request: bytes | None, columns: int) -> list[Key]:
+    """Return the keys that a request is for; UnreadableRecord when it names none, or none of so many columns."""
     try:
-        content = json.loads(value or b"null")
+        content = json.loads(request or b"null")
     except ValueError as error:
         raise UnreadableRecord(f"it is not JSON ({error})") from None
     if isinstance(content, dict) and content.get("all") is True:

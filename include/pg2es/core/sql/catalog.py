@@ -5,7 +5,7 @@ SELECT c.relkind::text, c.relreplident::text,
   (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod),
       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n'
                                      AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]),
-      a.attgenerated, coalesce(o.collisdeterministic, true),
+      a.attgenerated, coalesce(o.collisdeterministic, true), a.atthasdef AND a.attgenerated = '',
       (WITH RECURSIVE base AS (
          SELECT a.atttypid AS oid, a.atttypmod AS modifier
          UNION ALL

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from pg2es.core.config import (
+    CLASS,
     ElasticsearchSettings,
     Events,
     Pipeline,
     Platform,
+    Related,
     Source,
     Tolerance,
+    can_name,
     find_reference,
     is_secret,
+    reads,
+    tells_null,
 )
 from pg2es.core.errors import CatalogError
 from pg2es.core.sql import DocumentSql, all_roots, protocol, rootless_keys, route_columns, route_sql
@@ -26,12 +31,7 @@ Config = dict[str, str]
 SOURCE_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
 SINK_CLASS = "io.pg2es.connect.ElasticsearchSinkConnector"
 
-CONVERTERS = {
-    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "key.converter.schemas.enable": "false",
-    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "value.converter.schemas.enable": "false",
-}
+_BYTES = "org.apache.kafka.connect.converters.ByteArrayConverter"
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Captured:
     columns: tuple[str, ...]
 
 
-def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table]]]) -> list[Captured]:
+def captured_tables(source: Source, pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table]]]) -> list[Captured]:
     """Return the tables that these pipelines need captured, by name, each with its key and root columns.
 
-    Raises CatalogError for one that Debezium does not take.
+    Raises CatalogError for one that Debezium, or the converter of the source, does not take.
     """
     needed: dict[str, set[str]] = {}
     tables: dict[str, Table] = {}
@@ -55,16 +55,20 @@ def captured_tables(pipelines: list[tuple[Pipeline, DocumentSql, dict[str, Table
         for related in pipeline.related:
             changed = related_tables[related.table]
             tables[related.table] = changed
+            _check_nulls(source, related, changed)
             needed.setdefault(related.table, set()).update(route_columns(related, changed))
     for table in tables.values():
         _check_case(table)
-    return [
+    captured = [
         Captured(
             tables[name],
             tuple(c.name for c in tables[name].columns if c.name in needed[name] or c.name in tables[name].primary_key),
         )
         for name in sorted(needed)
     ]
+    for entry in captured:
+        _check_names(source, entry)
+    return captured
 
 
 def _check_case(table: Table) -> None:
@@ -75,6 +79,31 @@ def _check_case(table: Table) -> None:
         raise CatalogError(
             f"Columns {' and '.join(alike)} of table {table.name} differ in case only, for which Debezium stops the "
             f"whole source. Rename one of them."
+        )
+
+
+def _check_nulls(source: Source, related: Related, changed: Table) -> None:
+    """SQL may have a use for a NULL, which some converters tell as the column's default."""
+    if not related.roots_sql or tells_null(source.converter):
+        return
+    used = route_columns(related, changed)
+    for column in changed.columns:
+        if column.name in used and column.has_default and not column.not_null:
+            raise CatalogError(
+                f"Column {column.name} of table {changed.name} has a default, which {source.converter[CLASS]} would "
+                f"write in the place of a NULL, so that roots_sql finds other roots. Make it NOT NULL, drop its "
+                f"default, or take another converter."
+            )
+
+
+def _check_names(source: Source, captured: Captured) -> None:
+    """A name that a schema cannot have would be another in the events, or stop the whole source."""
+    written = [c.name for c in captured.table.columns] if source.events is Events.FULL else captured.columns
+    if unnamed := [name for name in written if not can_name(source.converter, name)]:
+        raise CatalogError(
+            f"Column {unnamed[0]} of table {captured.table.name} can have no such name in events of "
+            f"{source.converter[CLASS]}, which takes letters, digits and _. Rename it, or leave converter out of "
+            f"sources/{source.name}.yaml."
         )
 
 
@@ -118,7 +147,10 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
         "driver.socketTimeout": "60",
         "heartbeat.interval.ms": str(source.heartbeat_interval_ms),
         "errors.max.retries": "-1",
-        **CONVERTERS,
+        **_converter("key", source.converter),
+        **_converter("value", source.converter),
+        # Of the names of schemas, which nobody looks up by; as they are, few registries would take all of them.
+        "schema.name.adjustment.mode": "avro",
         **source.debezium,
     }
     if source.events is Events.KEYS:
@@ -126,6 +158,12 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
             _exactly(c.table.name, column) for c in captured for column in c.columns
         )
     return config
+
+
+def _converter(side: str, converter: dict[str, str]) -> Config:
+    """Return the options that choose a converter for the keys or the values of records."""
+    options = {f"{side}.converter.{name}": value for name, value in converter.items() if name != CLASS}
+    return {f"{side}.converter": converter[CLASS], **options}
 
 
 def _exactly(*names: str) -> str:
@@ -240,9 +278,10 @@ def sink_config(
         "consumer.override.auto.offset.reset": "none",
         # A task's consumer that died with its worker keeps its partitions for so long; Kafka's own value is 45 s.
         "consumer.override.session.timeout.ms": "10000",
-        **CONVERTERS,
-        # Of no use here, whatever they are, and so not parsed.
-        "header.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
+        **_converter("value", reads(source.converter)),
+        # Of changes of no use here, whatever they are, and so not parsed; of requests the sink reads them itself.
+        "key.converter": _BYTES,
+        "header.converter": _BYTES,
     }
     if target.ca_certificate:
         config["elasticsearch.ca.certificate"] = target.ca_certificate
@@ -260,7 +299,7 @@ _REFERENCES = ("postgres.password", "elasticsearch.password", "elasticsearch.api
 def _refuse_references(pipeline: Pipeline, config: Config) -> None:
     """Raise CatalogError where a worker would put a value from outside, a password perhaps, in the place of a name."""
     for option, value in config.items():
-        may_refer = option in _REFERENCES or option.startswith("kafka.")
+        may_refer = option in _REFERENCES or option.startswith(("kafka.", "value.converter."))
         if not may_refer and (reference := find_reference(value)):
             raise CatalogError(
                 f"Pipeline {pipeline.name}: {reference} would stand in the option {option} of its sink, and Kafka "

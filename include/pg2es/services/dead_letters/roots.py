@@ -37,12 +37,17 @@ class RootFinder:
         Raises UnreadableRecord when that cannot be told, DocumentSqlError when a roots SQL does not run.
         """
         if record.topic in self._refresh_topics:
-            keys = parse_keys(record.value, len(self._sql.key.columns))
+            keys = parse_keys(record.value or record.key, len(self._sql.key.columns))
             return frozenset(identifier for key in keys for identifier in self._canonical(key))
         routes = [route for route in self._routes if route.topic == record.topic]
         if not routes:
             raise UnreadableRecord(f"pipeline {self._sql.pipeline.name} no longer reads topic {record.topic}")
-        event = parse_event(record.value)
+        try:
+            event = parse_event(record.value)
+        except UnreadableRecord:
+            if record.document is None:
+                raise
+            return frozenset({record.document})
         tuples = [(route, texts) for route in routes for texts in event.tuples(route.columns) if _leads(route, texts)]
         if event.transaction is not None:
             self._wait_until_visible(event.transaction)

@@ -39,7 +39,7 @@ def _check_source(clients: Clients, used: Source, pipelines: list[Pipeline]) -> 
             if found is None:
                 continue
             try:
-                captured_tables([(found.pipeline, found.sql, found.related)])  # raises for what Debezium does not take
+                captured_tables(used, [(found.pipeline, found.sql, found.related)])  # raises for what no event can tell
                 checked = yield from document.check(session, found)
                 yield from lookups.check(session, found)
                 if checked:

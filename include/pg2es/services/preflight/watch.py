@@ -19,12 +19,12 @@ from pg2es.services.preflight.places import pipeline_file
 from pg2es.services.preflight.source import check_stream
 
 
-def find_errors(session: Session, pipeline: Pipeline) -> list[Finding]:
+def find_errors(session: Session, source: Source, pipeline: Pipeline) -> list[Finding]:
     """Return what keeps a pipeline from working, or lets changes be missed, by tables, rights and statements."""
     found: list[Finding] = []
     try:
         with translate_sql_errors(pipeline.name):
-            found.extend(_check(session, pipeline))
+            found.extend(_check(session, source, pipeline))
     except PermanentError as problem:
         found.append(error(pipeline_file(pipeline), str(problem)))
     return [finding for finding in found if finding.severity is Severity.ERROR]
@@ -32,13 +32,14 @@ def find_errors(session: Session, pipeline: Pipeline) -> list[Finding]:
 
 def watch(session: Session, source: Source, pipeline: Pipeline) -> list[Finding]:
     """Return what of a pipeline that is streamed is no longer as it was when it was deployed."""
-    return [*check_stream(session, source, pipeline.tables), *find_errors(session, pipeline)]
+    return [*check_stream(session, source, pipeline.tables), *find_errors(session, source, pipeline)]
 
 
 def plan(clients: Clients, pipeline: Pipeline, *, tries: bool = True) -> Plan:
     """Return what the pipeline needs, as `make_plan` does; broken, with a difference for each error that is found."""
-    with clients.session_of(pipeline) as session:
-        errors = find_errors(session, pipeline)
+    source = clients.project.source_of(pipeline)
+    with clients.session(source) as session:
+        errors = find_errors(session, source, pipeline)
     if not errors:
         return make_plan(clients, pipeline, tries=tries)
     broken = tuple(Difference("tables and rights", None, None, Verdict.BROKEN, str(found)) for found in errors)
@@ -48,14 +49,14 @@ def plan(clients: Clients, pipeline: Pipeline, *, tries: bool = True) -> Plan:
 def require_sound(clients: Clients, source: Source, pipelines: list[Pipeline]) -> None:
     """Raise CatalogError with what is wrong with these pipelines of a source."""
     with clients.session(source) as session:
-        errors = [str(found) for pipeline in pipelines for found in find_errors(session, pipeline)]
+        errors = [str(found) for pipeline in pipelines for found in find_errors(session, source, pipeline)]
     if errors:
         raise CatalogError(" ".join(errors))
 
 
-def _check(session: Session, pipeline: Pipeline) -> Iterator[Finding]:
+def _check(session: Session, source: Source, pipeline: Pipeline) -> Iterator[Finding]:
     found = yield from tables.check(session, pipeline)
     if found:
-        captured_tables([(found.pipeline, found.sql, found.related)])  # raises for what Debezium does not take
+        captured_tables(source, [(found.pipeline, found.sql, found.related)])  # raises for what no event can tell
         yield from document.check_columns(session, found)
         yield from lookups.check(session, found)

@@ -60,7 +60,9 @@ def start_connector(
 
     `mend`: what has failed, was paused or was stopped is left to the caller. `on_stop` is called before it is stopped.
     """
-    if changes := describe_changes(clients.connect.config(name) or {}, config):
+    current = clients.connect.config(name) or {}
+    if changes := describe_changes(current, config):
+        _refuse_another_converter(name, current, config)
         _check(clients, name, config)
         log.info("Changing connector %s:\n%s", name, "\n".join(changes))
         on_stop()
@@ -73,6 +75,16 @@ def start_connector(
             return
         clients.connect.restart(name)
     wait_until_running(clients, name)
+
+
+def _refuse_another_converter(name: str, current: Config, config: Config) -> None:
+    """Raise ConnectorError for a change after which what the topics hold could not be read."""
+    before, after = (options.get("value.converter", "") for options in (current, config))
+    if before and before != after:
+        raise ConnectorError(
+            f"{name}: what its topics hold was written by {before}, which {after} cannot read. Take converter of "
+            f"the source back; or begin anew: the DAG connectors with action remove, then the pipelines' backfills."
+        )
 
 
 def _check(clients: Clients, name: str, config: Config) -> None:

@@ -149,7 +149,7 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
     def read(pipeline: Pipeline) -> PipelineTables:
         tables = read_tables(session, pipeline, known)
         check_publishable(session, source.publication, published, pipeline.tables)
-        captured_tables([(tables.pipeline, tables.sql, tables.related)])
+        captured_tables(source, [(tables.pipeline, tables.sql, tables.related)])
         return tables
 
     tables = [
@@ -162,7 +162,7 @@ def _read_wanted(clients: Clients, session: Session, source: Source, needed: Pip
         raise CatalogError(
             f"No pipeline of source {source.name} can be streamed; `pg2es validate --connect` says why, and what to do."
         )
-    captured = captured_tables([(t.pipeline, t.sql, t.related) for t in tables])
+    captured = captured_tables(source, [(t.pipeline, t.sql, t.related) for t in tables])
     access = clients.postgres_of_connectors(source)
     resolved = {
         "host": access.host,

@@ -20,7 +20,9 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
     private static final String LOGICAL_MESSAGE = "m";
     private static final String TRUNCATE = "t";
     private static final long LOW_32_BITS = 0xFFFF_FFFFL;
-    private static final Set<String> WRAPPER = Set.of("schema", "payload");
+    /** What converters put around an event: the schema, or its number in a registry. */
+    private static final Set<Set<String>> WRAPPERS = Set.of(Set.of("schema", "payload"), Set.of("schemaId", "payload"));
+
     private static final Set<String> HEARTBEAT = Set.of("ts_ms");
 
     /** What a record is to the sink. */
@@ -38,7 +40,7 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
     }
 
     /**
-     * @param value a record's value: Struct, or Map with or without the wrapper {@code {"schema", "payload"}}
+     * @param value a record's value: Struct, or Map with or without one of the wrappers
      * @throws UnusableRecordException when it is no change event
      */
     static Parsed parse(Object value) {
@@ -84,7 +86,7 @@ record ChangeEvent(List<Row> images, OptionalLong transactionId) {
     }
 
     private static Object unwrap(Object value) {
-        return value instanceof Map<?, ?> map && map.keySet().equals(WRAPPER) ? map.get("payload") : value;
+        return value instanceof Map<?, ?> map && WRAPPERS.contains(map.keySet()) ? map.get("payload") : value;
     }
 
     private static boolean isHeartbeat(Object payload) {

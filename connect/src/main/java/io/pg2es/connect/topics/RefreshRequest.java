@@ -1,8 +1,11 @@
 package io.pg2es.connect.topics;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.pg2es.connect.deadletters.UnusableRecordException;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.records.ScalarText;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -10,7 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
  * What a record of a refresh topic asks for: {@code {"keys": [["17"], ["18"]]}} or {@code {"all": true}}, either with an
@@ -24,15 +29,47 @@ record RefreshRequest(Optional<String> index, boolean isAll, List<RootKey> roots
     static final String INDEX = "index";
     static final String KEYS = "keys";
     static final String ALL = "all";
+    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Set<String> KNOWN = new TreeSet<>(Set.of(INDEX, KEYS, ALL));
 
     /**
-     * @param value a record's value, as the JsonConverter makes it without schemas
-     * @param keyColumns how many columns a key has
+     * What a record asks for, in its key if it has no value: values are read by the converter of the tables' topics,
+     * which may read no JSON, and every one knows that none is none.
+     *
+     * @param keyColumns how many columns a key of a root has
      * @throws UnusableRecordException when it is no such request
      */
-    static RefreshRequest parse(Object value, int keyColumns) {
-        if (!(value instanceof Map<?, ?> fields)) {
+    static RefreshRequest of(SinkRecord record, int keyColumns) {
+        return parse(record.value() == null ? jsonOf(record.key()) : record.value(), keyColumns);
+    }
+
+    /** The request as the key of a record. */
+    byte[] toBytes() {
+        Map<String, Object> fields = new TreeMap<>();
+        index.ifPresent(name -> fields.put(INDEX, name));
+        fields.put(
+                isAll ? ALL : KEYS,
+                isAll ? true : roots.stream().map(RootKey::columns).toList());
+        try {
+            return JSON.writeValueAsBytes(fields);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Object jsonOf(Object key) {
+        if (!(key instanceof byte[] bytes)) {
+            return null;
+        }
+        try {
+            return JSON.readValue(bytes, Object.class);
+        } catch (IOException e) {
+            return null; // it may quote what nobody should read in a log
+        }
+    }
+
+    static RefreshRequest parse(Object request, int keyColumns) {
+        if (!(request instanceof Map<?, ?> fields)) {
             throw new UnusableRecordException("it is no JSON object; " + expected(keyColumns));
         }
         Set<Object> unknown = new HashSet<>(fields.keySet());

@@ -1,7 +1,5 @@
 package io.pg2es.connect.topics;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.pg2es.connect.config.SinkConfig;
 import io.pg2es.connect.config.SinkKeys;
 import io.pg2es.connect.documents.RootKey;
@@ -15,6 +13,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -33,7 +32,6 @@ import org.apache.kafka.connect.errors.ConnectException;
 
 /** Writes requests of this generation into the refresh topics. Several threads may write at the same time. */
 public final class RefreshWriter implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
     /** Records on their way; enough that Kafka never waits for the next one. */
     private static final int IN_FLIGHT = 100;
 
@@ -89,7 +87,7 @@ public final class RefreshWriter implements AutoCloseable {
     /** Asks for everything in a topic, and returns when Kafka has it. */
     void writeAll(String topic) throws TransientFailure {
         Pages pages = pagesOf(topic);
-        pages.send(null, Map.of(RefreshRequest.ALL, true, RefreshRequest.INDEX, config.index()));
+        pages.send(new RefreshRequest(Optional.of(config.index()), true, List.of()));
         pages.finish();
     }
 
@@ -125,21 +123,17 @@ public final class RefreshWriter implements AutoCloseable {
             if (page.isEmpty()) {
                 return;
             }
-            List<List<String>> keys = page.stream().map(RootKey::columns).toList();
-            // By its first key a page comes to one partition or another, and so to one task or another.
-            send(keys.get(0), Map.of(RefreshRequest.KEYS, keys, RefreshRequest.INDEX, config.index()));
+            send(new RefreshRequest(Optional.of(config.index()), false, List.copyOf(page)));
             page.clear();
         }
 
-        private void send(Object key, Object value) throws TransientFailure {
+        /** By its key a request comes to one partition or another, and so to one task or another. */
+        private void send(RefreshRequest request) throws TransientFailure {
             if (unacknowledged.size() == IN_FLIGHT) {
                 await(unacknowledged.remove());
             }
             try {
-                byte[] keyBytes = key == null ? null : JSON.writeValueAsBytes(key);
-                unacknowledged.add(producer.send(new ProducerRecord<>(topic, keyBytes, JSON.writeValueAsBytes(value))));
-            } catch (JsonProcessingException e) {
-                throw new IllegalStateException(e);
+                unacknowledged.add(producer.send(new ProducerRecord<>(topic, request.toBytes(), null)));
             } catch (KafkaException e) {
                 throw translate(e);
             }

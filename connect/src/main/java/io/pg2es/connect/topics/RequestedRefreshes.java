@@ -118,7 +118,7 @@ public final class RequestedRefreshes {
     private int addToSlice(SinkRecord record) {
         try {
             RefreshRequest request =
-                    RefreshRequest.parse(record.value(), config.keyColumns().size());
+                    RefreshRequest.of(record, config.keyColumns().size());
             if (!request.concerns(config.index())) {
                 open.done(List.of(record));
             } else if (request.isAll()) {

@@ -48,6 +48,12 @@ class ChangeEventTest {
     }
 
     @Test
+    void theNumberOfASchemaIsAWrapperToo() {
+        ChangeEvent event = change("{\"schemaId\": 7, \"payload\": {\"op\": \"c\", \"after\": {\"id\": 2}}}");
+        assertThat(tuples(event, "id")).containsExactly(List.of("2"));
+    }
+
+    @Test
     void aNullStaysNullWhereTheColumnHasADefault() {
         Schema schema = SchemaBuilder.struct()
                 .field("fk", SchemaBuilder.int32().optional().defaultValue(5).build())

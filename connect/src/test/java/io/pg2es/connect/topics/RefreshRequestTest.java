@@ -6,10 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pg2es.connect.deadletters.UnusableRecordException;
 import io.pg2es.connect.documents.RootKey;
 import io.pg2es.connect.records.Events;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RefreshRequestTest {
     @Test
@@ -51,7 +55,30 @@ class RefreshRequestTest {
                 .hasMessageContaining(reason);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"[1]", "no JSON", ""})
+    void aKeyThatIsNoRequestIsUnusable(String key) {
+        assertThatThrownBy(() -> RefreshRequest.of(record(key, null), 1))
+                .isInstanceOf(UnusableRecordException.class)
+                .hasMessageContaining("it is no JSON object; expected is");
+    }
+
+    @Test
+    void aRecordWithNothingIsUnusable() {
+        assertThatThrownBy(() -> RefreshRequest.of(record(null, null), 1)).isInstanceOf(UnusableRecordException.class);
+    }
+
+    /** What the records of a value say, and those of a key without one: it is the same. */
     private static RefreshRequest parse(String json, int keyColumns) {
-        return RefreshRequest.parse(Events.value(json), keyColumns);
+        RefreshRequest byKey = RefreshRequest.of(record(json, null), keyColumns);
+        assertThat(RefreshRequest.of(record("[\"a\"]", json), keyColumns)).isEqualTo(byKey);
+        assertThat(RefreshRequest.of(record(new String(byKey.toBytes(), StandardCharsets.UTF_8), null), keyColumns))
+                .isEqualTo(byKey);
+        return byKey;
+    }
+
+    private static SinkRecord record(String key, String value) {
+        byte[] bytes = key == null ? null : key.getBytes(StandardCharsets.UTF_8);
+        return new SinkRecord("topic", 0, Schema.OPTIONAL_BYTES_SCHEMA, bytes, null, Events.value(value), 0);
     }
 }
