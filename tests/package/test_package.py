@@ -14,6 +14,7 @@ from pg2es.services.waiting import wait_for
 from stack.config import HOST, load_config
 from stack.redis import run_redis
 from tests import oracle
+from tests.integration.tls_servers import secured_servers, shared_files
 from tests.package.bare_airflow import BareAirflow, build_wheel, install
 from tests.support import CHECKOUT, Database, ProjectFolder
 
@@ -99,6 +100,31 @@ def test_the_wheel_alone_makes_a_bare_airflow_a_sync(
     assert "pg2es" in [plugin["name"] for plugin in airflow.read("plugins")]
     shell = [str(newest.parent / "pg2es"), "--config", str(airflow.home / "config"), "verify", "notes"]
     assert "equal" in subprocess.check_output(shell, env=airflow.variables, text=True)
+
+
+@pytest.mark.long
+def test_a_bare_airflow_syncs_servers_that_all_ask_for_tls(
+    streamed_folder: ProjectFolder, database: Database, metadata: str, newest: Path, tmp_path: Path
+) -> None:
+    with (
+        shared_files(tmp_path.name) as files,
+        secured_servers(streamed_folder, database, files, tmp_path),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        home = tmp_path / "airflow"
+        shutil.copytree(streamed_folder.folder, home / "config")
+        airflow = BareAirflow.create(newest, home, metadata)
+        assert airflow.read("dags", "list-import-errors") == []
+        command = [str(newest.parent / "pg2es"), "--config", str(home / "config")]
+        subprocess.run([*command, "validate", "--connect"], env=airflow.variables, check=True)
+        airflow.run("dags", "test", "backfill_notes")
+        database.execute(
+            "UPDATE public.notes SET note = 'streamed' WHERE id < 5", "DELETE FROM public.notes WHERE id = 9"
+        )
+        airflow.run("dags", "test", "reconcile_notes")
+        for name, file in {"PGSSLCERT": "client.pem", "PGSSLKEY": "client.key"}.items():
+            patch.setenv(name, files[file])  # the oracle has a connection of its own
+        check_equal(streamed_folder)
 
 
 @pytest.mark.long
