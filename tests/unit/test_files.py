@@ -93,6 +93,11 @@ def test_a_pipeline_that_cannot_be(changes: dict[str, Any], key: str, sentence: 
         ({"debezium": {"max.batch.size": [1]}}, "debezium.max.batch.size", "should be a valid string"),
         ({"converter": {"apicurio.registry.url": "http://r"}}, "converter", "names no class; write class: and"),
         ({"converter": {"class": "x", "apicurio.auth.password": "hunter2"}}, "converter", "a secret does not stand"),
+        (
+            {"converter": {"class": "x", "x.headers.Authorization": "Basic hunter2"}},
+            "converter",
+            "a secret does not stand",
+        ),
         ({"heartbeat_interval_ms": 5}, "heartbeat_interval_ms", "greater than or equal to 1000"),
     ],
 )

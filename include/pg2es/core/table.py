@@ -29,7 +29,8 @@ class Column:
     """One column: its name and its type as `format_type` writes it.
 
     `deterministic`: texts that are equal are the same bytes, which some collations do not say. `stored_type`: of a
-    domain the type that it is made of, else the type itself; `enum` tells whether that one is an enum.
+    domain the type that it is made of, else the type itself; `enum` tells whether that one is an enum. `has_default`:
+    what an INSERT leaves out is not NULL.
     """
 
     name: str

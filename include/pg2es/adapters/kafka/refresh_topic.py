@@ -13,7 +13,7 @@ from pg2es.core.errors import KafkaUnavailable
 def send_requests(access: KafkaAccess, topic: str, requests: Iterable[dict[str, Any]]) -> None:
     """Write requests, as keys without a value, and return when every replica in sync has them.
 
-    Values are read by the converter of the tables' topics, which may read no JSON; every one knows that none is none.
+    Values are read by the converter of the tables' topics, which may read no JSON.
     Raises KafkaUnavailable when that takes too long, or when there is no such topic.
     """
     if topic not in list_topics(access.admin()):

@@ -15,7 +15,17 @@ _REFERENCE = re.compile(r"\$\{(?:env:(?P<name>[^:}]+)|file:(?P<file>[^:}]+):(?P<
 _ANY_REFERENCE = re.compile(r"\$\{[^}]*:[^}]*\}")
 """What a worker replaces wherever it stands, when it knows the name before the colon."""
 
-_SECRETS = ("password", "passphrase", "api.key", "secret", "token", "jaas.config", "keystore.key", "user.info")
+_SECRETS = (
+    "password",
+    "passphrase",
+    "api.key",
+    "secret",
+    "token",
+    "jaas.config",
+    "keystore.key",
+    "user.info",
+    "Authorization",
+)
 
 
 def find_reference(text: str) -> str | None:

@@ -47,6 +47,7 @@ class RootFinder:
         except UnreadableRecord:
             if record.document is None:
                 raise
+            # The sink has acknowledged every other document of the record.
             return frozenset({record.document})
         tuples = [(route, texts) for route in routes for texts in event.tuples(route.columns) if _leads(route, texts)]
         if event.transaction is not None:

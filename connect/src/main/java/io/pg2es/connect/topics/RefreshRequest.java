@@ -34,7 +34,7 @@ record RefreshRequest(Optional<String> index, boolean isAll, List<RootKey> roots
 
     /**
      * What a record asks for, in its key if it has no value: values are read by the converter of the tables' topics,
-     * which may read no JSON, and every one knows that none is none.
+     * which may read no JSON.
      *
      * @param keyColumns how many columns a key of a root has
      * @throws UnusableRecordException when it is no such request
