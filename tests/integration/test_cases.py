@@ -34,6 +34,7 @@ from tests.support import CHECKOUT, Database, ProjectFolder
 
 CASES = sorted((CHECKOUT / "tests" / "cases").iterdir())
 AT_ONCE = 4
+pytestmark = pytest.mark.timeout(1200)  # all cases go through in the set-up of the first test
 
 
 class Case:

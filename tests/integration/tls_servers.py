@@ -124,43 +124,45 @@ def secured_servers(
     elasticsearch = os.environ["PG2ES_ELASTICSEARCH_URLS"].split(",")[0]
     workers = os.environ["PG2ES_CONNECT_URLS"].split(",")[0]
     server, authority = files.folder / "server-both.pem", files.folder / "ca.pem"
-    with (
-        secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as secrets,
-        tls_proxy(elasticsearch, server, clients=authority) as elasticsearch_url,
-        tls_proxy(workers, server, clients=authority) as connect_url,
-        postgres_with_tls(database.name, files),
-    ):
-        logins: dict[str, Any] = platform.elasticsearch.model_dump(exclude_none=True)
-        streamed_folder.change(
-            "platform.yaml",
-            elasticsearch=logins
-            | {
-                "urls": elasticsearch_url,
-                "ca_certificate": str(here / "ca.pem"),
-                "client_certificate": str(here / "client-both.pem"),
-            },
-            kafka={"bootstrap": "${env:PG2ES_KAFKA_SASL_BOOTSTRAP}", "properties": LOGIN},
-            connect={
-                "urls": connect_url,
-                "user": platform.connect.user,
-                "password": platform.connect.password,
-                "ca_certificate": str(here / "ca.pem"),
-                "client_certificate": str(here / "client-both.pem"),
-                "files": {str(here): str(files.folder)},
-                "producer_properties": producer_login(LOGIN["sasl.mechanism"], secrets),
-            },
-        )
-        change_postgres(
-            streamed_folder,
-            sslmode="verify-full",
-            sslrootcert=str(here / "ca.pem"),
-            sslcert=str(here / "client.pem"),
-            sslkey=str(here / "client.key"),
-        )
-        streamed_folder.add_pipeline("notes", "public.notes")
-        yield streamed_folder
-    for file, text in before.items():  # for whoever takes the stream away
-        file.write_text(text)
+    try:
+        with (
+            secret_file({"password": os.environ["PG2ES_KAFKA_PASSWORD"]}) as secrets,
+            tls_proxy(elasticsearch, server, clients=authority) as elasticsearch_url,
+            tls_proxy(workers, server, clients=authority) as connect_url,
+            postgres_with_tls(database.name, files),
+        ):
+            logins: dict[str, Any] = platform.elasticsearch.model_dump(exclude_none=True)
+            streamed_folder.change(
+                "platform.yaml",
+                elasticsearch=logins
+                | {
+                    "urls": elasticsearch_url,
+                    "ca_certificate": str(here / "ca.pem"),
+                    "client_certificate": str(here / "client-both.pem"),
+                },
+                kafka={"bootstrap": "${env:PG2ES_KAFKA_SASL_BOOTSTRAP}", "properties": LOGIN},
+                connect={
+                    "urls": connect_url,
+                    "user": platform.connect.user,
+                    "password": platform.connect.password,
+                    "ca_certificate": str(here / "ca.pem"),
+                    "client_certificate": str(here / "client-both.pem"),
+                    "files": {str(here): str(files.folder)},
+                    "producer_properties": producer_login(LOGIN["sasl.mechanism"], secrets),
+                },
+            )
+            change_postgres(
+                streamed_folder,
+                sslmode="verify-full",
+                sslrootcert=str(here / "ca.pem"),
+                sslcert=str(here / "client.pem"),
+                sslkey=str(here / "client.key"),
+            )
+            streamed_folder.add_pipeline("notes", "public.notes")
+            yield streamed_folder
+    finally:
+        for file, text in before.items():  # for whoever takes the stream away
+            file.write_text(text)
 
 
 def change_postgres(folder: ProjectFolder, **changes: str | None) -> Clients:

@@ -118,7 +118,7 @@ def test_a_bare_airflow_syncs_servers_that_all_ask_for_tls(
         command = [str(newest.parent / "pg2es"), "--config", str(home / "config")]
         subprocess.run([*command, "validate", "--connect"], env=airflow.variables, check=True)
         airflow.run("dags", "test", "backfill_notes")
-        database.execute(
+        database.execute_as_superuser(
             "UPDATE public.notes SET note = 'streamed' WHERE id < 5", "DELETE FROM public.notes WHERE id = 9"
         )
         airflow.run("dags", "test", "reconcile_notes")
