@@ -49,6 +49,12 @@ def log_in(folder: ProjectFolder, **changes: str) -> Clients:
     return folder.clients()
 
 
+def give_producer(folder: ProjectFolder, properties: dict[str, str]) -> None:
+    """Let the sinks' producer have these settings."""
+    settings = folder.clients().project.platform.connect.model_dump(exclude_defaults=True)
+    folder.change("platform.yaml", connect=settings | {"producer_properties": properties})
+
+
 def trust() -> dict[str, str]:
     """Return the settings by which a Java client trusts Kafka."""
     return {"ssl.truststore.type": "PEM", "ssl.truststore.location": os.environ["PG2ES_KAFKA_CA"]}
@@ -84,11 +90,9 @@ def test_a_pipeline_by_a_login(
         "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
         f"INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, {ROWS}) n",
     )
-    connect = streamed_folder.clients().project.platform.connect
-    settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
     with secret_file({name: os.environ[f"PG2ES_KAFKA_{name.upper()}"] for name in ("user", "password")}) as file:
         producer = producer_login(sinks, file) if sinks else producer_certificate()
-        streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
+        give_producer(streamed_folder, producer)
         if sinks:
             log_in(streamed_folder, **batch)
         else:
@@ -106,10 +110,7 @@ def test_a_pipeline_by_a_login(
 
 def test_a_reference_that_the_workers_do_not_know_is_named(streamed_folder: ProjectFolder, database: Database) -> None:
     database.execute("CREATE TABLE public.notes (id bigint PRIMARY KEY)")
-    connect = streamed_folder.clients().project.platform.connect
-    settings = {"urls": list(connect.urls), "user": connect.user, "password": connect.password}
-    producer = {"client.id": "${env:PG2ES_NO_SUCH_VARIABLE}"}
-    streamed_folder.change("platform.yaml", connect=settings | {"producer_properties": producer})
+    give_producer(streamed_folder, {"client.id": "${env:PG2ES_NO_SUCH_VARIABLE}"})
     pipeline = streamed_folder.add_pipeline("notes", "public.notes")
     with pytest.raises(
         ConnectorError, match=r"found nothing for \$\{env:PG2ES_NO_SUCH_VARIABLE\} in kafka\.client\.id"

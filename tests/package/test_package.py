@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -55,12 +56,13 @@ def make_airflow(
     )
     streamed_folder.add_pipeline("notes", "public.notes")
 
-    def make(python: Path, **variables: str) -> BareAirflow:
-        home = tmp_path / "airflow"
-        shutil.copytree(streamed_folder.folder, home / "config")
-        return BareAirflow.create(python, home, metadata, **variables)
+    return partial(install_project, streamed_folder, tmp_path / "airflow", metadata)
 
-    return make
+
+def install_project(folder: ProjectFolder, home: Path, metadata: str, python: Path, **variables: str) -> BareAirflow:
+    """Return an Airflow, not yet running, that has a copy of a project's files."""
+    shutil.copytree(folder.folder, home / "config")
+    return BareAirflow.create(python, home, metadata, **variables)
 
 
 def check_equal(folder: ProjectFolder) -> None:
@@ -111,11 +113,9 @@ def test_a_bare_airflow_syncs_servers_that_all_ask_for_tls(
         secured_servers(streamed_folder, database, files, tmp_path),
         pytest.MonkeyPatch.context() as patch,
     ):
-        home = tmp_path / "airflow"
-        shutil.copytree(streamed_folder.folder, home / "config")
-        airflow = BareAirflow.create(newest, home, metadata)
+        airflow = install_project(streamed_folder, tmp_path / "airflow", metadata, newest)
         assert airflow.read("dags", "list-import-errors") == []
-        command = [str(newest.parent / "pg2es"), "--config", str(home / "config")]
+        command = [str(newest.parent / "pg2es"), "--config", str(airflow.home / "config")]
         subprocess.run([*command, "validate", "--connect"], env=airflow.variables, check=True)
         airflow.run("dags", "test", "backfill_notes")
         database.execute_as_superuser(

@@ -68,7 +68,7 @@ record RefreshRequest(Optional<String> index, boolean isAll, List<RootKey> roots
         }
     }
 
-    static RefreshRequest parse(Object request, int keyColumns) {
+    private static RefreshRequest parse(Object request, int keyColumns) {
         if (!(request instanceof Map<?, ?> fields)) {
             throw new UnusableRecordException("it is no JSON object; " + expected(keyColumns));
         }
