@@ -15,6 +15,7 @@ from bench.latency import measure_latency
 from bench.outages import measure_outages
 from bench.parts import measure_parts
 from bench.peer import measure_peer
+from bench.promotion import measure_promotion
 from bench.reconcile import measure_reconcile, measure_reconcile_memory
 from bench.recovery import measure_recovery
 from bench.reindex import measure_reindex
@@ -41,6 +42,7 @@ MEASUREMENTS = {
     "reconcile": measure_reconcile,
     "reconcile_memory": measure_reconcile_memory,
     "peer": measure_peer,
+    "promotion": measure_promotion,
     "recovery": measure_recovery,
     "reindex": measure_reindex,
     "spread": measure_spread,

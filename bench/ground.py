@@ -1,5 +1,6 @@
 """The ground that measurements stand on: a database of their own, a flat table, a pipeline over it."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from pg2es.core.config import Pipeline, Source, load_project
 from pg2es.services.clients import Clients
 from pg2es.services.generations import Generation, create_generation, read_recipe
 from pg2es.services.stream import remove_source
-from stack.config import load_config
 
 DATABASE = "bench"
 PIPELINE = "bench-flat"
@@ -158,13 +158,12 @@ def add_pipelines(folder: Path, count: int, keys: str = "") -> None:
 
 @contextmanager
 def superuser(database: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Give a session of the embedded PostgreSQL's superuser."""
-    environment = load_config().environment()
+    """Give a session of the superuser of the PostgreSQL that the environment names."""
     with psycopg.connect(
-        host=environment["PG2ES_POSTGRES_HOST"],
-        port=environment["PG2ES_POSTGRES_PORT"],
-        user=environment["PG2ES_POSTGRES_SUPERUSER"],
-        password=environment["PG2ES_POSTGRES_SUPERUSER_PASSWORD"],
+        host=os.environ["PG2ES_POSTGRES_HOST"],
+        port=os.environ["PG2ES_POSTGRES_PORT"],
+        user=os.environ["PG2ES_POSTGRES_SUPERUSER"],
+        password=os.environ["PG2ES_POSTGRES_SUPERUSER_PASSWORD"],
         dbname=database,
         autocommit=True,
     ) as session:

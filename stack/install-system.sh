@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs that pg2es and its stack need, where apt is there and may be used; elsewhere names all that
 # is missing in one message. Instant when nothing is. With the argument `browser`, also the Chromium of the tests and the
-# packet filter that cuts their links; with `everything`, also the Redis of the long ones.
+# packet filter that cuts their links; with `everything`, also the Redis of the long ones and what moves
+# a server's clock.
 set -eu
 wanted=${1:-}
 here=$(dirname "$0")
@@ -18,6 +19,7 @@ find_missing() {
     [ "$wanted" != browser ] && [ "$wanted" != everything ] || has chromium || echo chromium
     [ "$wanted" != browser ] && [ "$wanted" != everything ] || has nft || has /usr/sbin/nft || echo nftables
     [ "$wanted" != everything ] || has redis-server || echo redis
+    [ "$wanted" != everything ] || has faketime || echo faketime
 }
 
 describe() {
@@ -30,6 +32,7 @@ describe() {
         chromium) echo "Chromium, as /usr/bin/chromium" ;;
         nftables) echo "nftables, as nft" ;;
         redis) echo "Redis, as redis-server" ;;
+        faketime) echo "libfaketime, as faketime" ;;
     esac
 }
 
@@ -54,6 +57,7 @@ list_packages() {
             chromium) echo chromium ;;
             nftables) echo nftables ;;
             redis) echo redis-server ;;
+            faketime) echo faketime ;;
         esac
     done
 }

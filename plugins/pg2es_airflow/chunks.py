@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -11,7 +11,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pg2es.core.config import MOST_LANES, Pipeline
 from pg2es_airflow.notes import write_run_note
+from pg2es_airflow.patience import PATIENCE_S, wait_aside
 from pg2es_airflow.project import of_pipeline
+
+if TYPE_CHECKING:
+    from pg2es.services.backfill import ChunkResult
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +63,7 @@ def copy_in_chunks(
         op_kwargs={"pipeline": pipeline.name, "prepared": prepared},
         params=params,
     )
-    copied = PythonOperator.partial(
+    copied = CopyChunkOperator.partial(
         task_id="copy_chunk",
         python_callable=copy_chunk,
         pool=pool,
@@ -81,15 +85,42 @@ def plan_chunks(pipeline: str, prepared: dict[str, Any]) -> list[dict[str, Any]]
     return [{**common, "chunk": chunk.to_json(), "lane": chunk.index % lanes} for chunk in chunks]
 
 
-def copy_chunk(pipeline: str, index: str, chunk: dict[str, Any], lane: int) -> dict[str, Any]:
-    """Refresh the roots of one chunk and return counts."""
+def copy_chunk(pipeline: str, index: str, chunk: dict[str, Any], lane: int) -> "ChunkResult":
+    """Refresh the roots of one chunk and return counts; HeldUp when it would wait for the stream for long."""
     from pg2es.core.backfill import Chunk
     from pg2es.services import backfill
 
     planned = Chunk.from_json(chunk)
-    result = backfill.copy_chunk(*of_pipeline(pipeline), index, planned, lane)
+    result = backfill.copy_chunk(*of_pipeline(pipeline), index, planned, lane, PATIENCE_S)
     log.info("%s: %s", planned.blocks, result)
-    return result.to_json()
+    return result
+
+
+class CopyChunkOperator(PythonOperator):
+    """Copies a chunk. While PostgreSQL keeps too much WAL for the stream, it waits without a worker slot."""
+
+    def execute(
+        self,
+        context: Context,
+        done: dict[str, Any] | None = None,
+        left: dict[str, Any] | None = None,
+        event: Any = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return counts; HeldUp after a day. Airflow calls it again with what is done and what is left."""
+        from pg2es.services import backfill
+
+        before = backfill.ChunkResult.from_json(done) if done else None
+        if left:
+            self.op_kwargs = {**self.op_kwargs, "chunk": left}
+        try:
+            result: ChunkResult = super().execute(context)
+        except backfill.HeldUp as held:
+            so_far = before.then(held.done) if before else held.done
+            if so_far.seconds > backfill.PATIENCE_S:
+                raise
+            log.info("%s Waiting aside.", held)
+            wait_aside(self, "execute", done=so_far.to_json(), left=held.left.to_json())
+        return (before.then(result) if before else result).to_json()
 
 
 class StartOverOperator(TriggerDagRunOperator):

@@ -1,8 +1,20 @@
-"""Params that several DAGs have."""
+"""Params of DAGs."""
 
-from airflow.sdk import Param
+from collections.abc import Mapping
+
+from airflow.sdk import DAG, Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from pg2es.core.config import Pipeline
+
+
+def add_params(dag: DAG, params: Mapping[str, Param]) -> None:
+    """Give a DAG its Params once it has its tasks.
+
+    Airflow copies those that a DAG has into each new task: for a DAG of many tasks that is most of the time in which
+    its file is read. A run's Params are the same either way.
+    """
+    dag.params = ParamsDict(params)
 
 
 def keep_old_param(pipeline: Pipeline) -> Param:

@@ -144,15 +144,15 @@ def test_rows_are_asked_for_and_awaited(own: "dict[str, DAG]", notes: ProjectFol
 @pytest.fixture
 def at_deferral(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], list[str]]:
     """Return a function that has something done when a task has given its slot back so many times."""
-    from pg2es_airflow import backfill, patience
+    from pg2es_airflow import backfill, chunks, patience
 
-    for module in (backfill, patience):
+    for module in (backfill, chunks, patience):
         monkeypatch.setattr(module, "PATIENCE_S", 0.5)
     monkeypatch.setattr(patience, "PAUSE", timedelta(seconds=0.2))
+    wait_aside = patience.wait_aside
 
     def plan(number: int, do: Callable[[], object]) -> list[str]:
         deferred: list[str] = []
-        wait_aside = patience.wait_aside
 
         def count(operator: Any, method: str, **state: Any) -> NoReturn:
             deferred.append(operator.task_id)
@@ -160,7 +160,8 @@ def at_deferral(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], 
                 do()
             wait_aside(operator, method, **state)
 
-        monkeypatch.setattr(patience, "wait_aside", count)
+        for module in (chunks, patience):
+            monkeypatch.setattr(module, "wait_aside", count)
         return deferred
 
     return plan
@@ -187,6 +188,29 @@ def test_what_was_committed_is_searchable_however_long_it_takes(
     assert states(own["awaited"]) == {"searchable": "success"}
     assert len(deferred) >= 3
     assert clients.elasticsearch.count(index=pipeline.alias, query={"term": {"note": "changed"}})["count"] == 2000
+
+
+def test_chunks_wait_for_the_stream_without_a_slot(
+    own: "dict[str, DAG]", notes: ProjectFolder, database: Database, at_deferral: Any
+) -> None:
+    assert own["filled"].test().state == "success"
+    notes.change(f"sources/{notes.source}.yaml", monitor={"max_retained_wal_mb": 1})
+    clients, source = notes.clients(), notes.source_model()
+    clients.connect.stop(source.connector)
+    wait_for_state(clients.connect, source.connector, lambda status: status.state == "STOPPED")
+    database.execute("CREATE TABLE public.noise AS SELECT repeat(n::text, 100) FROM generate_series(1, 10000) n")
+
+    def go_on() -> None:
+        clients.connect.resume(source.connector)
+        # PostgreSQL notes where it can begin again as time goes by, or at a checkpoint.
+        database.execute_as_superuser("CHECKPOINT")
+
+    deferred = at_deferral(3, go_on)
+    assert own["filled"].test().state == "success"
+    assert "backfill_notes.copy_chunk" in deferred
+    oracle.check(
+        clients, pipeline := clients.project.pipeline("notes"), require_live_generation(clients.elasticsearch, pipeline)
+    )
 
 
 def test_a_reconciliation_waits_for_the_stream_without_a_slot(

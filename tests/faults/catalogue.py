@@ -3,11 +3,14 @@
 Whatever has no `hand` mends itself.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
 
 import psycopg
 from confluent_kafka import TopicPartition
@@ -76,6 +79,27 @@ def frozen(find: Callable[[World], str], world: World, _: Job | None) -> Iterato
     finally:
         for process in family:
             process.send(signal.SIGCONT)
+
+
+@contextmanager
+def moved_clock(find: Callable[[World], str], world: World, _: Job | None) -> Iterator[None]:
+    """Start a server anew that takes it to be an hour later, and at the end once more: its clock goes an hour back."""
+    name = find(world)
+    [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    # Who waits for a while counts by another clock, which nobody can set.
+    later = {"LD_PRELOAD": str(library), "FAKETIME": "+1h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    _start_anew(name, later)
+    try:
+        yield
+    finally:
+        _start_anew(name, {})
+
+
+def _start_anew(name: str, variables: dict[str, str]) -> None:
+    stack = Stack()
+    stack.kill(name)
+    with mock.patch.dict(os.environ, variables):
+        stack.start(name)
 
 
 @contextmanager
@@ -250,6 +274,7 @@ FAULTS = {
     for fault in (
         *(Fault(f"{name} killed", _strike(killed, find)) for name, find in _DYING.items()),
         *(Fault(f"{name} frozen", _strike(frozen, find), 20) for name, find in _DYING.items()),
+        *(Fault(f"clock of {name} moved", _strike(moved_clock, find), 20) for name, find in _DYING.items()),
         Fault("job killed", job_killed, 0, of_a_job=True),
         Fault("job frozen", job_frozen, 20, of_a_job=True),
         Fault("job started twice", job_doubled, 0, of_a_job=True),

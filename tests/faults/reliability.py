@@ -37,8 +37,8 @@ ELSEWHERE = {
 }
 """What is no cell, and the test that shows it."""
 TAIL = """
-Airflow that is gone altogether is every cell of the table: there is none on those stacks. No clock decides what is
-newer, so none was moved.
+Airflow that is gone altogether is every cell of the table: there is none on those stacks. A server whose clock is moved
+is started anew an hour later by its own clock, and after 20 s once more, so that its clock goes an hour back.
 """
 
 

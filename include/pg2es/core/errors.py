@@ -74,6 +74,10 @@ class SourceBusy(PostgresUnavailable):
         )
 
 
+class StreamBehind(TransientError):
+    """PostgreSQL keeps more WAL for the stream than a backfill may add to."""
+
+
 class FenceNotPassed(PostgresUnavailable):
     """Transactions that a start fence waits for do not end."""
 

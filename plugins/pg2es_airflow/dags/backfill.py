@@ -14,6 +14,7 @@ from pg2es.core.config import Pipeline, Project
 from pg2es_airflow import backfill
 from pg2es_airflow.assets import backfilled
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks
+from pg2es_airflow.params import add_params
 from pg2es_airflow.patience import CaughtUpOperator, PatientOperator
 from pg2es_airflow.retries import DEFAULT_ARGS
 
@@ -34,7 +35,6 @@ def make_dag(pipeline: Pipeline, pool: str) -> DAG:
         max_active_runs=1,
         default_args=DEFAULT_ARGS,
         tags=["pg2es", "backfill", pipeline.source],
-        params=chunk_params(pipeline, pool),
     ) as dag:
         prepared, planned, copied, finished = fill(pipeline, pool)
         start_over = StartOverOperator(
@@ -44,6 +44,7 @@ def make_dag(pipeline: Pipeline, pool: str) -> DAG:
         done = EmptyOperator(task_id="done")
         chain([planned, copied, finished], start_over)
         chain(finished, done)
+    add_params(dag, chunk_params(pipeline, pool))
     return dag
 
 

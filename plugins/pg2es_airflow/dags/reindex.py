@@ -14,7 +14,7 @@ from pg2es.core.config import Pipeline, Project, Verification
 from pg2es_airflow import reindex
 from pg2es_airflow.assets import swapped as swapped_asset
 from pg2es_airflow.chunks import StartOverOperator, chunk_params, copy_in_chunks
-from pg2es_airflow.params import keep_old_param
+from pg2es_airflow.params import add_params, keep_old_param
 from pg2es_airflow.patience import CaughtUpOperator, PatientOperator
 from pg2es_airflow.retries import DEFAULT_ARGS
 
@@ -36,36 +36,6 @@ def make_dag(pipeline: Pipeline, pool: str) -> DAG:
         max_active_runs=1,
         default_args=DEFAULT_ARGS,
         tags=["pg2es", "reindex", pipeline.source],
-        params={
-            "force": Param(
-                default=False,
-                type="boolean",
-                title="Force",
-                description="Reindex even if the plan says it is not needed.",
-            ),
-            "verify": Param(
-                pipeline.reindex.verify.value,
-                type="string",
-                enum=[verification.value for verification in Verification],
-                title="Verify",
-                description="`digest`: compare sums over all documents, and look into what differs. "
-                "`bytes`: compare every document byte for byte.",
-            ),
-            "approval": Param(
-                pipeline.reindex.approval,
-                type="boolean",
-                title="Approval",
-                description="Wait for somebody's approval before the alias is swapped.",
-            ),
-            "keep_old_for": keep_old_param(pipeline),
-            "take_over_index": Param(
-                default=False,
-                type="boolean",
-                title="Take over index",
-                description=f"If {pipeline.alias} is an index today: REMOVE it in the moment of the swap.",
-            ),
-            **chunk_params(pipeline, pool),
-        },
     ) as dag:
         planned_change = ShortCircuitOperator(task_id="plan", python_callable=reindex.plan, op_kwargs=name)
         created = PythonOperator(task_id="create_generation", python_callable=reindex.create_generation, op_kwargs=name)
@@ -102,4 +72,38 @@ def make_dag(pipeline: Pipeline, pool: str) -> DAG:
         chain(built, verified, tried, ask, [approved, swapped])
         chain(approved, swapped, retired)
         chain([planned, copied, built, verified, swapped], start_over)
+    add_params(dag, _params(pipeline, pool))
     return dag
+
+
+def _params(pipeline: Pipeline, pool: str) -> dict[str, Param]:
+    return {
+        "force": Param(
+            default=False,
+            type="boolean",
+            title="Force",
+            description="Reindex even if the plan says it is not needed.",
+        ),
+        "verify": Param(
+            pipeline.reindex.verify.value,
+            type="string",
+            enum=[verification.value for verification in Verification],
+            title="Verify",
+            description="`digest`: compare sums over all documents, and look into what differs. "
+            "`bytes`: compare every document byte for byte.",
+        ),
+        "approval": Param(
+            pipeline.reindex.approval,
+            type="boolean",
+            title="Approval",
+            description="Wait for somebody's approval before the alias is swapped.",
+        ),
+        "keep_old_for": keep_old_param(pipeline),
+        "take_over_index": Param(
+            default=False,
+            type="boolean",
+            title="Take over index",
+            description=f"If {pipeline.alias} is an index today: REMOVE it in the moment of the swap.",
+        ),
+        **chunk_params(pipeline, pool),
+    }

@@ -10,14 +10,16 @@ reindex fills its new generation by the same steps. A generation that only misse
 (`gap`).
 """
 
-from pg2es.services.backfill.chunks import ChunkResult, copy_chunk, is_outdated, plan
+from pg2es.services.backfill.chunks import PATIENCE_S, ChunkResult, HeldUp, copy_chunk, is_outdated, plan
 from pg2es.services.backfill.completion import Counts, Summary, check, check_rejected, finish, settle
 from pg2es.services.backfill.gap import close_gap
 from pg2es.services.backfill.preparation import Prepared, begin, prepare
 
 __all__ = [
+    "PATIENCE_S",
     "ChunkResult",
     "Counts",
+    "HeldUp",
     "Prepared",
     "Summary",
     "begin",

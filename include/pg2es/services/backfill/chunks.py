@@ -6,13 +6,13 @@ later wins, by version.
 
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pg2es.adapters.postgres import Session, fetch_one, read_filenode, read_relations
-from pg2es.core.backfill import Chunk, Relation, plan_chunks
+from pg2es.core.backfill import BlockRange, Chunk, Relation, plan_chunks
 from pg2es.core.config import Pipeline
-from pg2es.core.errors import PermanentError, PlanOutdated, TableRewritten
+from pg2es.core.errors import PermanentError, PlanOutdated, StreamBehind, TableRewritten
 from pg2es.core.sql import protocol
 from pg2es.services.backfill.slicer import Slicer
 from pg2es.services.backfill.throttle import Throttle
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 SAMPLE = 20
 """Rejected documents that a result names one by one."""
+
+PATIENCE_S = 24 * 3600
+"""How long a chunk waits for a stream that is behind."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,33 @@ class ChunkResult:
         """Return the result as what Airflow hands from task to task."""
         return {**asdict(self), "samples": list(self.samples)}
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "ChunkResult":
+        """Return the result that `to_json` wrote."""
+        return cls(**content | {"samples": tuple(content["samples"])})
+
+    def then(self, rest: "ChunkResult") -> "ChunkResult":
+        """Return the result of both, of which the rest was copied later."""
+        return ChunkResult(
+            rows=self.rows + rest.rows,
+            bytes=self.bytes + rest.bytes,
+            written=self.written + rest.written,
+            conflicts=self.conflicts + rest.conflicts,
+            rejected=self.rejected + rest.rejected,
+            samples=(*self.samples, *rest.samples)[:SAMPLE],
+            started_at=self.started_at,
+            seconds=round(rest.started_at + rest.seconds - self.started_at, 3),
+        )
+
+
+class HeldUp(StreamBehind):
+    """A chunk waited too long for the stream. What is `done` stays; what is `left` may be copied later."""
+
+    def __init__(self, reason: StreamBehind, done: ChunkResult, left: Chunk) -> None:
+        super().__init__(str(reason))
+        self.done = done
+        self.left = left
+
 
 def plan(clients: Clients, pipeline: Pipeline, count: int | None) -> list[Chunk]:
     """Return the chunks of the root table as it is now."""
@@ -51,12 +81,14 @@ def plan(clients: Clients, pipeline: Pipeline, count: int | None) -> list[Chunk]
         return plan_chunks(read_relations(session, pipeline.table), count)
 
 
-def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, lane: int) -> ChunkResult:
+def copy_chunk(
+    clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, lane: int, patience_s: float = PATIENCE_S
+) -> ChunkResult:
     """Copy one chunk into a generation. At any time at most one chunk of each `lane` of a pipeline is copied.
 
-    Raises TableRewritten when the table's rows moved to another file since the plan, SchemaChanged when files and
-    database no longer give what the generation was made from; see `Refresher.copy` for the rest. A partition that is
-    gone has nothing to copy.
+    Raises HeldUp when it waited for the stream for `patience_s`, TableRewritten when the table's rows moved to another
+    file since the plan, SchemaChanged when files and database no longer give what the generation was made from; see
+    `Refresher.copy` for the rest. A partition that is gone has nothing to copy.
     """
     with clients.session_of(pipeline) as session:
         fetch_one(session, protocol.LANE_LOCK, pipeline.name, lane)
@@ -68,7 +100,7 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, l
         slicer = Slicer(session, chunk.blocks)
         refresher = Refresher(session, clients.elasticsearch, Target(index, generation.meta, sql))
         try:
-            throttle = Throttle(session, clients.project.source_of(pipeline))
+            throttle = Throttle[BlockRange](session, clients.project.source_of(pipeline), patience_s)
             result = refresher.copy(throttle.pace(slicer.slices()), slicer.learn)
         except PermanentError:
             # It may be the cause that a column, or the partition, is gone.
@@ -77,7 +109,7 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, l
             return _nothing(started_at)
         _is_there(session, pipeline, generation, chunk)
     outcome = result.outcome
-    return ChunkResult(
+    done = ChunkResult(
         rows=result.rows,
         bytes=result.bytes,
         written=outcome.written,
@@ -87,6 +119,10 @@ def copy_chunk(clients: Clients, pipeline: Pipeline, index: str, chunk: Chunk, l
         started_at=started_at,
         seconds=round(time.monotonic() - started, 3),
     )
+    if throttle.held:
+        blocks, reason = throttle.held
+        raise HeldUp(reason, done, replace(chunk, blocks=replace(chunk.blocks, first=blocks.first)))
+    return done
 
 
 def is_outdated(clients: Clients, pipeline: Pipeline, index: str, chunks: list[Chunk]) -> str | None:

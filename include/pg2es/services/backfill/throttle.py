@@ -3,34 +3,42 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from datetime import timedelta
+from typing import Generic, TypeVar
 
 from pg2es.adapters.postgres import Session, translate_errors
 from pg2es.core.config import Source
-from pg2es.core.errors import TransientError
+from pg2es.core.errors import StreamBehind
 from pg2es.core.sql import catalog, protocol
 from pg2es.services.waiting import wait_for
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
-PATIENCE_S = 24 * 3600
-
 T = TypeVar("T")
 
 
-class Throttle:
-    """Lets slices pass while the WAL kept for a slot is below the source's limit, asked for every few seconds."""
+class Throttle(Generic[T]):
+    """Lets slices pass while the WAL kept for a slot is below the source's limit, asked for every few seconds.
 
-    def __init__(self, session: Session, source: Source) -> None:
+    `held`: the slice that it did not let pass within `patience_s`, after which it gives no more, and why.
+    """
+
+    def __init__(self, session: Session, source: Source, patience_s: float) -> None:
         self._session = session
         self._source = source
+        self._patience_s = patience_s
         self._looked_at = float("-inf")
+        self.held: tuple[T, StreamBehind] | None = None
 
     def pace(self, slices: Iterable[T]) -> Iterator[T]:
         """Give the slices; the session must be free between them."""
         for one in slices:
-            self._wait()
+            try:
+                self._wait()
+            except StreamBehind as reason:
+                self.held = one, reason
+                return
             yield one
 
     def _wait(self) -> None:
@@ -45,10 +53,10 @@ class Throttle:
             )  # fmt: skip
             wait_for(
                 lambda: self._has_caught_up(limit),
-                timeout_s=PATIENCE_S,
-                on_timeout=lambda: TransientError(
+                timeout_s=self._patience_s,
+                on_timeout=lambda: StreamBehind(
                     f"Slot {self._source.slot} has kept more than {limit >> 20:,} MiB of WAL for "
-                    f"{PATIENCE_S // 3600} h. Let connector {self._source.connector} run."
+                    f"{timedelta(seconds=self._patience_s)}. Let connector {self._source.connector} run."
                 ),
             )
             log.info("The WAL kept for slot %s is below the limit again", self._source.slot)
