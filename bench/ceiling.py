@@ -1,4 +1,4 @@
-"""What Elasticsearch takes at most: ready documents, nothing but their ids beside them, at the best settings found."""
+"""What the servers do at most: ready documents written, at the best settings found, and rows read by nobody."""
 
 import json
 import time
@@ -50,14 +50,39 @@ def time_overwrite(ground: Ground, lines: list[bytes], sending: Sending = BEST) 
 
 def read_lines(ground: Ground) -> list[bytes]:
     """Return the lines of a bulk request for each row: the id, and the document as PostgreSQL writes it."""
-    document = ground.pipeline.document or "SELECT * FROM root"
     statement = (
         "WITH root AS NOT MATERIALIZED (SELECT * FROM public.flat)"
-        f" SELECT id::text, json_strip_nulls(row_to_json(d.*))::text FROM (\n{document}\n) d"
+        f" SELECT id::text, json_strip_nulls(row_to_json(d.*))::text FROM (\n{_document(ground)}\n) d"
     )
     with ground.clients.session(ground.source) as session:
         rows = session.execute(statement).fetchall()
     return [f'{{"index":{{"_id":"{identifier}"}}}}\n{source}\n'.encode() for identifier, source in rows]
+
+
+def time_read(ground: Ground, lanes: int) -> float:
+    """Return the seconds in which PostgreSQL makes the document of each row, read side by side and thrown away."""
+    with ground.clients.session(ground.source) as session:
+        [(blocks,)] = session.execute("SELECT pg_relation_size('public.flat') / 8192").fetchall()
+    part = -(-blocks // lanes)
+    started = time.monotonic()
+    with ThreadPoolExecutor(lanes) as pool:  # threads: nobody does anything with what comes
+        list(pool.map(lambda lane: _read_blocks(ground, lane * part, (lane + 1) * part), range(lanes)))
+    return time.monotonic() - started
+
+
+def _read_blocks(ground: Ground, first: int, end: int) -> None:
+    root = f"SELECT * FROM public.flat WHERE ctid >= '({first},0)' AND ctid < '({end},0)'"
+    statement = f"WITH root AS NOT MATERIALIZED ({root}) SELECT row_to_json(d.*) FROM (\n{_document(ground)}\n) d"
+    with (
+        ground.clients.session(ground.source) as session,
+        session.cursor().copy(f"COPY ({statement}) TO STDOUT") as copy,
+    ):
+        for _ in copy:
+            pass
+
+
+def _document(ground: Ground) -> str:
+    return ground.pipeline.document or "SELECT * FROM root"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pg2es.services import backfill
 from pg2es.services.generations import Generation, require_live_generation
 from stack.config import load_config
 
-ROWS = 100_000
+ROWS = 300_000
 ROUNDS = 3
 PATIENCE_S = 300
 

@@ -1,0 +1,46 @@
+"""Sources as others have them: at an IPv6 address, in a database of any name, published by somebody else."""
+
+import os
+
+import pytest
+
+from pg2es.core.sql import publications
+from tests.integration.proxies import proxy
+from tests.integration.streamed import ROWS, Streamed
+from tests.support import Database, ProjectFolder, connect, remove_stream, temporary_database
+
+ODD = """ Ä/b?c&d=e%41+#f;g's "h" """
+
+
+def test_an_ipv6_address_and_a_database_of_any_name(project_folder: ProjectFolder, unique_name: str) -> None:
+    folder = project_folder
+    postgres = folder.source_model().postgres
+    with (
+        temporary_database(f"{unique_name}{ODD}") as database,
+        proxy(int(os.environ["PG2ES_POSTGRES_PORT"]), host="::1") as server,
+    ):
+        written = {"user": postgres.user, "password": postgres.password, "database": database.name}
+        folder.change(f"sources/{folder.source}.yaml", postgres=written | {"host": "::1", "port": server.port})
+        try:
+            streamed = Streamed(folder, database)
+            streamed.change("changed")
+            streamed.check_equal()
+            database.execute("DELETE FROM public.parts WHERE id = 1")
+            streamed.check_equal(ROWS - 1)
+        finally:
+            remove_stream(folder.clients(), folder.source_model())
+
+
+@pytest.mark.parametrize("what", ["ALL TABLES", "TABLES IN SCHEMA public"])
+def test_a_publication_that_somebody_else_made_for_more(
+    what: str, streamed_folder: ProjectFolder, database: Database
+) -> None:
+    name = streamed_folder.source_model().publication
+    with connect(database.name, superuser=True) as session:
+        session.execute(f"CREATE PUBLICATION {name} FOR {what}".encode())
+        session.execute(publications.publish_everything(name, session.info.server_version).encode())
+    streamed = Streamed(streamed_folder, database)
+    streamed.change("changed")
+    streamed.check_equal()
+    owner = f"SELECT pubowner = 'pg2es'::regrole FROM pg_publication WHERE pubname = '{name}'"
+    assert database.fetch(owner) == [(False,)]
