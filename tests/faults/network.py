@@ -37,12 +37,13 @@ def refused(*ports: int) -> Iterator[None]:
 
 
 @contextmanager
-def half_open(*ports: int) -> Iterator[None]:
+def half_open(*ports: int, clients: Iterable[int] | None = None) -> Iterator[None]:
     """Drop the packets of all connections that the servers on some ports have now; those made anew are sound.
 
     As when a firewall has forgotten them: no end is told, and both believe in them until they notice by themselves.
+    `clients`: of the connections from these ports alone.
     """
-    forgotten = [(port, _set(connected)) for port in ports if (connected := _connected(port))]
+    forgotten = [(port, _set(connected)) for port in ports if (connected := clients or _connected(port))]
     if not forgotten:
         raise AssertionError(f"nobody is connected to {_set(ports)}")
     with _filter(

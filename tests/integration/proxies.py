@@ -19,9 +19,8 @@ class Proxy(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, upstream: int, trust: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, 0), _Handler)
+    def __init__(self, upstream: int, trust: ssl.SSLContext | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = upstream
         self.trust = trust
         self.open: set[socket.socket] = set()
@@ -74,9 +73,9 @@ def _hand_on(client: socket.socket, server: socket.socket) -> None:
 
 
 @contextmanager
-def proxy(upstream: int, trust: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Proxy]:
-    """Give a proxy before a port of 127.0.0.1, at another address of this machine."""
-    with Proxy(upstream, trust, host) as server:
+def proxy(upstream: int, trust: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """Give a proxy before a port."""
+    with Proxy(upstream, trust) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()

@@ -114,8 +114,7 @@ class PostgresAccess:
             },
             quote_via=quote,
         )
-        host = f"[{self.host}]" if ":" in self.host else self.host  # an IPv6 address
-        return f"jdbc:postgresql://{host}:{self.port}/{quote(self.database, safe='')}?{options}"
+        return f"jdbc:postgresql://{self.host}:{self.port}/{quote(self.database, safe='')}?{options}"
 
 
 @contextmanager

@@ -83,12 +83,14 @@ class PostgresSettings(FileModel):
     def _check_host(cls, host: str) -> str:
         if "://" in host or "@" in host:
             raise ValueError("must be the name or address of a host; a URL, which may hold a secret, is none")
+        if ":" in host and not host.startswith("${"):
+            raise ValueError("is an IPv6 address, of which Debezium takes none; write a name that leads to it")
         return host
 
     @field_validator("database")
     @classmethod
     def _check_database(cls, database: str) -> str:
-        if found := [character for character in "?%+" if character in database and not database.startswith("${")]:
+        if found := [character for character in "?%+/" if character in database and not database.startswith("${")]:
             raise ValueError(f"has a {found[0]}, with which Debezium finds no database; rename the database")
         return database
 

@@ -51,8 +51,6 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private static final Duration PUT_TIME = Duration.ofSeconds(10);
     /** Time for one statement, after which fewer roots are read at once; a {@code put} may end with one. */
     private static final Duration STATEMENT_TIME = Duration.ofSeconds(60);
-    /** The same where nothing waits for it. */
-    private static final Duration SPREAD_TIME = Duration.ofHours(1);
 
     private SinkConfig config;
     private SinkMetrics metrics;
@@ -87,7 +85,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         refresh = new Refresh(config, link, new BulkWriter(config, elasticsearch, metrics), metrics);
         writer = new RefreshWriter(config, props.getOrDefault(TASK_NUMBER, "0"), metrics);
         open = new OpenRecords();
-        PrimaryLink ofSpreader = new PrimaryLink(config, elasticsearch, SPREAD_TIME);
+        PrimaryLink ofSpreader = new PrimaryLink(config, elasticsearch, STATEMENT_TIME);
         spreader = new Spreader(config, elasticsearch, ofSpreader, writer, open, metrics);
         deadLetters = new DeadLetters(context.errantRecordReporter(), metrics);
         outcome = new Outcome(config, link, writer, deadLetters);

@@ -24,7 +24,7 @@ public final class PrimaryLink implements AutoCloseable {
 
     private final SinkConfig config;
     private final ElasticsearchClient elasticsearch;
-    private final Duration patience;
+    private Duration patience;
     private PostgresSession session;
     private Identity identity;
     private Generation generation;
@@ -35,6 +35,14 @@ public final class PrimaryLink implements AutoCloseable {
         this.config = config;
         this.elasticsearch = elasticsearch;
         this.patience = patience;
+    }
+
+    /** Lets a statement take so long from the next {@link #open()} on. */
+    public void allow(Duration time) {
+        if (!time.equals(patience)) {
+            close();
+            patience = time;
+        }
     }
 
     /** Makes {@link #session()} and {@link #generation()} ready for use. */

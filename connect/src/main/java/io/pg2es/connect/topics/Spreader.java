@@ -10,12 +10,14 @@ import io.pg2es.connect.elasticsearch.ElasticsearchClient;
 import io.pg2es.connect.metrics.Metric;
 import io.pg2es.connect.metrics.SinkMetrics;
 import io.pg2es.connect.postgres.LookupFailedException;
+import io.pg2es.connect.postgres.PostgresFailure;
 import io.pg2es.connect.postgres.PostgresSession;
 import io.pg2es.connect.records.Batch;
 import io.pg2es.connect.records.OpenRecords;
 import io.pg2es.connect.refresh.PrimaryLink;
 import io.pg2es.connect.retry.Backoff;
 import io.pg2es.connect.retry.TransientFailure;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -50,6 +52,15 @@ public final class Spreader implements AutoCloseable {
     /** Lookups that may wait; each holds the tuples of one batch. */
     private static final int MOST_JOBS = 16;
 
+    /**
+     * Time for one statement, which may as well wait for a server that is gone: so it is short at first, and longer each
+     * time that it was too short.
+     */
+    private static final Duration FIRST_PATIENCE = Duration.ofMinutes(1);
+
+    private static final int MORE_PATIENCE = 4;
+    private static final Duration LAST_PATIENCE = Duration.ofHours(1);
+
     private static final long STOP_MILLIS = 5_000;
 
     private final SinkConfig config;
@@ -61,6 +72,7 @@ public final class Spreader implements AutoCloseable {
     private final BlockingDeque<Job> jobs = new LinkedBlockingDeque<>();
     private final Queue<FaultyRecord> faults = new ConcurrentLinkedQueue<>();
     private final Thread thread;
+    private Duration patience = FIRST_PATIENCE;
     private volatile Throwable failure;
 
     /** @param link for this alone */
@@ -128,7 +140,9 @@ public final class Spreader implements AutoCloseable {
         try {
             link.session().streamLookUp(route, part, pages::add);
         } catch (LookupFailedException e) {
-            if (part.size() > 1) {
+            if (e.problem().isEmpty() && hasMorePatience()) {
+                throw new TransientFailure(e.getMessage(), e);
+            } else if (part.size() > 1) {
                 int half = part.size() / 2;
                 faulty.putAll(addLookedUp(route, tuples, part.subList(0, half), pages));
                 faulty.putAll(addLookedUp(route, tuples, part.subList(half, part.size()), pages));
@@ -207,8 +221,10 @@ public final class Spreader implements AutoCloseable {
 
     private void finish(Job job) {
         Backoff backoff = new Backoff(config.retryInitial(), config.retryMax());
+        patience = FIRST_PATIENCE;
         while (true) {
             try {
+                link.allow(patience);
                 link.open();
                 RefreshWriter.Pages pages = writer.pagesOf(config.refreshTopic());
                 IdentityHashMap<SinkRecord, DataException> faulty = job.roots().addTo(pages);
@@ -222,10 +238,18 @@ public final class Spreader implements AutoCloseable {
             } catch (TransientFailure e) {
                 metrics.increment(Metric.RETRIES);
                 link.recover(e);
+                if (hasMorePatience()
+                        && (e instanceof PostgresFailure || e.getCause() instanceof LookupFailedException)) {
+                    patience = patience.multipliedBy(MORE_PATIENCE);
+                }
                 LOG.warn("Spreading {} again: {}", job.name(), e.getMessage());
                 backoff.pause();
             }
         }
+    }
+
+    private boolean hasMorePatience() {
+        return patience.compareTo(LAST_PATIENCE) < 0;
     }
 
     /** Of the documents, only those that no root has are left after the roots. */
