@@ -12,7 +12,7 @@ from bench.results import Result
 from pg2es.services import recovery
 from pg2es.services.backfill import close_gap
 
-ROWS = 500_000
+ROWS = 2_000_000
 ROUNDS = 3
 PATIENCE_S = 60
 

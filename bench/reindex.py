@@ -1,5 +1,6 @@
 """How long a whole reindex takes, as a ratio of a plain backfill of the same table."""
 
+import gc
 import multiprocessing
 import statistics
 import time
@@ -72,6 +73,9 @@ def _time_reindex(ground: Ground) -> tuple[float, float]:
 def copy(ground: Ground, index: str) -> tuple[list[Chunk], list[dict[str, Any]]]:
     """Copy the table in as many processes as the DAG does by default; return the chunks and what came of them."""
     chunks = backfill.plan(ground.clients, ground.pipeline, 2 * LANES)
+    # A child that collected a Kafka client of this process would wait for threads that it does not have, and crash.
+    gc.collect()
+    gc.freeze()
     with ProcessPoolExecutor(LANES, multiprocessing.get_context("fork")) as pool:
         folder = ground.clients.project.folder
         copies = [pool.submit(_copy_chunk, folder, index, chunk) for chunk in chunks]

@@ -148,7 +148,7 @@ def source_config(source: Source, captured: list[Captured], resolved: dict[str, 
         "heartbeat.interval.ms": str(source.heartbeat_interval_ms),
         "errors.max.retries": "-1",
         # Debezium cannot be stopped while it waits so long before it connects again, by default ten seconds.
-        "retriable.restart.connector.wait.ms": "2000",
+        "retriable.restart.connector.wait.ms": "1000",
         **_converter("key", source.converter),
         **_converter("value", source.converter),
         # Of the names of schemas, which nobody looks up by; as they are, few registries would take all of them.
