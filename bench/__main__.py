@@ -51,7 +51,7 @@ MEASUREMENTS = {
 }
 
 
-QUICK = ("backfill", "stream", "recovery")
+QUICK = ("backfill", "stream")
 WORSE = 1.2
 """A ratio that is so much worse than the recorded one is a regression: the machine's noise is in both of its parts."""
 

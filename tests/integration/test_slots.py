@@ -18,6 +18,7 @@ from pg2es.services.clients import Clients
 from pg2es.services.drift import reconcile
 from pg2es.services.recovery import mend
 from pg2es.services.stream import deploy, ensure_source
+from pg2es.services.waiting import wait_for
 from tests.integration.batch import run_backfill
 from tests.integration.streamed import Streamed
 from tests.support import Database, ProjectFolder
@@ -89,12 +90,17 @@ def test_a_position_is_read_while_it_is_reset(streamed: Streamed) -> None:
         while not over.is_set():
             seen.append(source_position(connect.offsets(name)))
 
+    def reset() -> bool:
+        connect.reset_offsets(name)
+        connect.alter_offsets(name, source_start(streamed.source.topic_prefix, position))
+        return None in seen and position in seen
+
     with ThreadPoolExecutor() as pool:
         looking = pool.submit(look)
-        for _ in range(3):
-            connect.reset_offsets(name)
-            connect.alter_offsets(name, source_start(streamed.source.topic_prefix, position))
-        over.set()
+        try:
+            wait_for(reset, timeout_s=60, on_timeout=lambda: AssertionError(f"only {set(seen)} was seen"))
+        finally:
+            over.set()
         looking.result()
     assert {*seen} == {None, position}
     connect.resume(name)
