@@ -3,7 +3,6 @@
 Whatever has no `hand` mends itself.
 """
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from stack import processes
 from stack.config import load_config
 from stack.launcher import Stack
 from tests.faults import network
+from tests.faults.phases import JOBS, STREAM
 from tests.faults.world import Job, World
 from tests.support import connect, drop_slot, open_elasticsearch
 
@@ -35,6 +35,8 @@ LINKS = {
     "Elasticsearch": ("elasticsearch",),
     "Kafka Connect": ("connect_1", "connect_2"),
 }
+CLOCKS = ("postgres", "kafka", *WORKERS)
+"""Elasticsearch tells nobody a time, and takes minutes to start where each look at a clock is replaced."""
 KEPT = ("PostgreSQL", "Kafka", "Elasticsearch")
 """Links whose connections last; each request to Kafka Connect has one of its own."""
 LATENCY_S = 0.3
@@ -50,7 +52,7 @@ class Fault:
     """Something that goes wrong: what it is, how it strikes, and for how long at least.
 
     `hand`: the command that a person has to run afterwards. `stays`: it is not over before all is well again.
-    `of_a_job`: it is about the command that a phase runs, so not about the phases without one.
+    `phases`: the names of those in which it strikes.
     """
 
     name: str
@@ -58,7 +60,7 @@ class Fault:
     lasts_s: float = 5
     hand: Callable[[World], tuple[str, ...]] | None = None
     stays: bool = False
-    of_a_job: bool = False
+    phases: tuple[str, ...] = STREAM + JOBS
 
 
 @contextmanager
@@ -98,7 +100,10 @@ def moved_clock(find: Callable[[World], str], world: World, _: Job | None) -> It
 def _start_anew(name: str, variables: dict[str, str]) -> None:
     stack = Stack()
     stack.kill(name)
-    with mock.patch.dict(os.environ, variables):
+    service = stack.find(name)
+    command = ["env", *(f"{variable}={value}" for variable, value in variables.items()), *service.command()]
+    # Part of the command, which runs as the server's user: what libfaketime shares would be root's otherwise.
+    with mock.patch.object(service, "command", return_value=command):
         stack.start(name)
 
 
@@ -274,10 +279,10 @@ FAULTS = {
     for fault in (
         *(Fault(f"{name} killed", _strike(killed, find)) for name, find in _DYING.items()),
         *(Fault(f"{name} frozen", _strike(frozen, find), 20) for name, find in _DYING.items()),
-        *(Fault(f"clock of {name} moved", _strike(moved_clock, find), 20) for name, find in _DYING.items()),
-        Fault("job killed", job_killed, 0, of_a_job=True),
-        Fault("job frozen", job_frozen, 20, of_a_job=True),
-        Fault("job started twice", job_doubled, 0, of_a_job=True),
+        *(Fault(f"clock of {name} moved", _strike(moved_clock, _DYING[name]), 20, phases=STREAM) for name in CLOCKS),
+        Fault("job killed", job_killed, 0, phases=JOBS),
+        Fault("job frozen", job_frozen, 20, phases=JOBS),
+        Fault("job started twice", job_doubled, 0, phases=JOBS),
         *(Fault(f"link to {name} cut", _on(name, network.cut), 20) for name in LINKS),
         *(Fault(f"link to {name} refused", _on(name, network.refused)) for name in LINKS),
         *(Fault(f"link to {name} half open", _on(name, network.half_open), 0, stays=True) for name in KEPT),

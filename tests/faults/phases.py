@@ -68,3 +68,7 @@ PHASES = {
         Phase("reconcile", ("reconcile", PIPELINE, "--deep", "all"), _reads),
     )
 }
+
+JOBS = tuple(phase.name for phase in PHASES.values() if phase.command)
+STREAM = tuple(phase.name for phase in PHASES.values() if not phase.command)
+"""Phases in which nothing but the stream is at work."""

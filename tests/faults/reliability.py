@@ -38,7 +38,8 @@ ELSEWHERE = {
 """What is no cell, and the test that shows it."""
 TAIL = """
 Airflow that is gone altogether is every cell of the table: there is none on those stacks. A server whose clock is moved
-is started anew an hour later by its own clock, and after 20 s once more, so that its clock goes an hour back.
+is started anew an hour later by its own clock, and after 20 s once more, so that its clock goes an hour back; that of
+Elasticsearch, which tells nobody a time, was not moved.
 """
 
 
