@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Durations())
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ.pop("COLUMNS", None)  # set by readline, which a worker imports: it is no terminal
-        lanes.use(lanes.BARE[int(worker.removeprefix("gw"))])
+        lanes.use(lanes.of_worker(worker))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

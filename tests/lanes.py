@@ -13,8 +13,8 @@ from pathlib import Path
 from stack.config import CHECKOUT, ENVIRONMENT_PREFIX, FILE_VARIABLE
 
 DATA = CHECKOUT / ".stack" / "test"
-BARE = (1, 2)
-"""Numbers of the lanes without Airflow; worker `gw0` of pytest-xdist has the first."""
+BARE = 2
+"""How many lanes have no Airflow: the first ones."""
 AIRFLOW = 3
 """Number of the lane with Airflow."""
 OTHER_VERSIONS = 4
@@ -48,9 +48,14 @@ def use(lane: int) -> None:
     os.environ.update(variables(lane))
 
 
+def of_worker(name: str) -> int:
+    """Return the lane of a worker of pytest-xdist: `gw0` has the first."""
+    return 1 + int(name.removeprefix("gw"))
+
+
 def on_each(command: str) -> None:
     """Run `python -m stack COMMAND` for the stack of each lane."""
-    for lane in (*BARE, AIRFLOW, OTHER_VERSIONS):
+    for lane in range(1, 1 + OTHER_VERSIONS):
         environment = os.environ | variables(lane)
         subprocess.run([sys.executable, "-m", "stack", command], cwd=CHECKOUT, env=environment, check=True)
 

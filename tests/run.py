@@ -33,7 +33,6 @@ COPIED = ("platform.yaml", "sources", "pipelines", "documents", "mappings")
 PYTHON = sys.executable
 STACK = [PYTHON, "-m", "stack"]
 AIRFLOW_TESTS = ["tests/e2e"]
-IN_LANES = ("--numprocesses", str(len(lanes.BARE)))
 BARE_TESTS = ["tests/integration", "tests/dags", "tests/faults"]
 OWN_SERVERS_TESTS = ["tests/package", "tests/versions"]
 
@@ -82,20 +81,26 @@ def pytest_part(name: str, tests: Sequence[str], *options: str, variables: Mappi
     )
 
 
-def start_bare_stacks() -> list[Part]:
-    """Return what starts the stacks without Airflow."""
-    return [Part(f"stack-{lane}", [*STACK, "up", *lanes.BARE_SERVICES], lanes.variables(lane)) for lane in lanes.BARE]
+def start_bare_stack(lane: int) -> Part:
+    """Return what starts a stack without Airflow."""
+    return Part(f"stack-{lane}", [*STACK, "up", *lanes.BARE_SERVICES], lanes.variables(lane))
+
+
+def spread_part(name: str, tests: Sequence[str], stacks: int, *options: str) -> list[Part]:
+    """Return what starts so many stacks without Airflow and spreads a run of pytest over them."""
+    starts = [start_bare_stack(lane) for lane in range(1, 1 + stacks)]
+    return [*starts, pytest_part(name, tests, "--numprocesses", str(stacks), *options)]
 
 
 def make_chains(*, everything: bool) -> list[list[Part]]:
     """Return what runs at the same time; the parts of a chain run one after the other, until one fails."""
     chosen = ("-m", "not faults and not soak" if everything else "not long and not faults and not soak")
-    workers = (*IN_LANES, "--dist", "loadfile", "--no-loadscope-reorder")
+    by_module = ("--dist", "loadfile", "--no-loadscope-reorder")
     airflow = lanes.variables(lanes.AIRFLOW) | {"PG2ES_CONFIG": str(lanes.config_folder(lanes.AIRFLOW))}
     return [
         # Behind the stacks: they take longest, and wait more than they work.
         [Part("check", ["nice", "-n", "10", "make", "--no-print-directory", "check"])],
-        [*start_bare_stacks(), pytest_part("servers", BARE_TESTS, *workers, *chosen)],
+        spread_part("servers", BARE_TESTS, lanes.BARE, *by_module, *chosen),
         [
             Part(f"stack-{lanes.AIRFLOW}", [*STACK, "up"], airflow),
             pytest_part("e2e", AIRFLOW_TESTS, *chosen, variables=airflow),

@@ -59,7 +59,8 @@ class World:
             "public.notes",
             document=DOCUMENT,
             related=[{"table": "public.authors", "roots_sql": ROOTS}],
-            stream={"spread_roots": 1_000},
+            # Several requests of several slices are on their way when a fault strikes.
+            stream={"spread_roots": 1_000, "batch_roots": 200, "bulk_flights": 3},
             backfill={"chunks": 4},
         )
         run_backfill(self.clients, self.pipeline)

@@ -48,6 +48,14 @@ def install(folder: Path, *packages: str) -> Path:
     return python
 
 
+def pins(folder: Path) -> tuple[str, str]:
+    """Return what lets `install` take the versions that requirements.txt has."""
+    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
+    file = folder / "constraints.txt"
+    file.write_text("\n".join(line.removesuffix(" \\") for line in lines if not line.startswith(("#", " "))))
+    return ("--constraint", str(file))
+
+
 def uv(*arguments: str) -> None:
     """Run uv, which asks the index that pip would ask."""
     pip = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
@@ -125,14 +133,22 @@ class BareAirflow:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def finish(self, dag: str) -> str:
+    def finish(self, dag: str, run_id: str = "asked") -> str:
         """Trigger a DAG and return the state that its run ends in."""
+        self.trigger(dag, run_id)
+        return self.end_of(dag, run_id)
+
+    def trigger(self, dag: str, run_id: str) -> None:
+        """Ask for a run of a DAG."""
         self.run("dags", "unpause", dag)
-        self.run("dags", "trigger", dag, "--run-id", "asked")
+        self.run("dags", "trigger", dag, "--run-id", run_id)
+
+    def end_of(self, dag: str, run_id: str) -> str:
+        """Return the state that a run ends in."""
 
         def ended() -> str | None:
             runs = self.read("dags", "list-runs", dag)
-            state = next(str(run["state"]) for run in runs if run["run_id"] == "asked")
+            state = next(str(run["state"]) for run in runs if run["run_id"] == run_id)
             return state if state in {"success", "failed"} else None
 
         return wait_for(

@@ -1,13 +1,32 @@
-"""A metadata database for an Airflow of a test's own."""
+"""What an Airflow of a test's own needs: the package, a metadata database, a project."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from stack.config import HOST, load_config
-from tests.support import new_name
+from tests.package.bare_airflow import build_wheel
+from tests.support import Database, ProjectFolder, new_name
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def notes(streamed_folder: ProjectFolder, database: Database) -> ProjectFolder:
+    """A project with one pipeline, `notes`, and the table that it indexes."""
+    database.execute(
+        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
+        "INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, 3000) n",
+    )
+    streamed_folder.add_pipeline("notes", "public.notes")
+    return streamed_folder
 
 
 @pytest.fixture

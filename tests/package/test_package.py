@@ -16,8 +16,8 @@ from stack.config import HOST, load_config
 from stack.redis import run_redis
 from tests import oracle
 from tests.integration.tls_servers import secured_servers, shared_files
-from tests.package.bare_airflow import BareAirflow, build_wheel, install
-from tests.support import CHECKOUT, Database, ProjectFolder
+from tests.package.bare_airflow import BareAirflow, install, pins
+from tests.support import Database, ProjectFolder
 
 OLDEST = ("apache-airflow==3.2.*", "fastapi<0.137")
 """With a newer FastAPI its API server does not start; whoever installs it by its own constraints has an older one."""
@@ -26,37 +26,16 @@ OPENLINEAGE = "apache-airflow-providers-openlineage==2.20.3"
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package."""
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
 def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Python with the package, the versions that requirements.txt pins, and the provider of OpenLineage."""
     folder = tmp_path_factory.mktemp("newest")
-    return install(folder / "venv", str(wheel), OPENLINEAGE, "--constraint", str(_without_hashes(folder)))
-
-
-def _without_hashes(folder: Path) -> Path:
-    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
-    file = folder / "constraints.txt"
-    file.write_text("\n".join(line.removesuffix(" \\") for line in lines if not line.startswith(("#", " "))))
-    return file
+    return install(folder / "venv", str(wheel), OPENLINEAGE, *pins(folder))
 
 
 @pytest.fixture
-def make_airflow(
-    streamed_folder: ProjectFolder, database: Database, metadata: str, tmp_path: Path
-) -> Callable[..., BareAirflow]:
-    """Return a function that gives an Airflow, not yet running, for a project with one pipeline, `notes`."""
-    database.execute(
-        "CREATE TABLE public.notes (id bigint PRIMARY KEY, note text)",
-        "INSERT INTO public.notes SELECT n, 'note ' || n FROM generate_series(1, 3000) n",
-    )
-    streamed_folder.add_pipeline("notes", "public.notes")
-
-    return partial(install_project, streamed_folder, tmp_path / "airflow", metadata)
+def make_airflow(notes: ProjectFolder, metadata: str, tmp_path: Path) -> Callable[..., BareAirflow]:
+    """Return a function that gives an Airflow, not yet running, for the project with one pipeline, `notes`."""
+    return partial(install_project, notes, tmp_path / "airflow", metadata)
 
 
 def install_project(folder: ProjectFolder, home: Path, metadata: str, python: Path, **variables: str) -> BareAirflow:
@@ -148,8 +127,7 @@ def test_a_whole_airflow_runs_it(
 def test_celery_workers_run_it(
     make_airflow: Callable[..., BareAirflow], wheel: Path, streamed_folder: ProjectFolder, metadata: str, tmp_path: Path
 ) -> None:
-    constraints = str(_without_hashes(tmp_path))
-    python = install(tmp_path / "venv", str(wheel), "apache-airflow-providers-celery[redis]", "-c", constraints)
+    python = install(tmp_path / "venv", str(wheel), "apache-airflow-providers-celery[redis]", *pins(tmp_path))
     with run_redis(tmp_path) as port:
         airflow = make_airflow(
             python,
