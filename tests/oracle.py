@@ -47,14 +47,18 @@ def parse(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Number)
 
 
-def check(clients: Clients, pipeline: Pipeline, generation: Generation) -> None:
-    """Fail unless a generation holds exactly what its rows say, once everything that was committed is searchable."""
+def check(clients: Clients, pipeline: Pipeline, generation: Generation) -> Documents:
+    """Return a generation's documents; fail unless they are exactly what its rows say.
+
+    For when everything that was committed is searchable.
+    """
     made = generation.made_from(pipeline)
     database = clients.project.source_of(pipeline).postgres.database
     expected, found = read_rows(database, made.table, made.key, made.document), read_documents(generation.index)
     wrong = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
     pairs = [f"{name}: {found.get(name)} instead of {expected.get(name)}" for name in wrong[:SHOWN]]
     assert not wrong, f"{len(wrong)} documents of {generation.index} are not what their rows say: {'; '.join(pairs)}"
+    return found
 
 
 def read_documents(alias: str) -> Documents:

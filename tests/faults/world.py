@@ -133,9 +133,8 @@ class World:
         # Each phase `spread` has put a dot behind all names, of which the ledger knows nothing.
         ledger.check("authors", dict(self.database.fetch("SELECT id, rtrim(name, '.') FROM public.authors")))
         live = self.live
-        documents = {int(name): found["title"] for name, found in oracle.read_documents(live.index).items()}
-        ledger.check("notes", documents)
-        oracle.check(self.clients, self.pipeline, live)
+        documents = oracle.check(self.clients, self.pipeline, live)
+        ledger.check("notes", {int(name): document["title"] for name, document in documents.items()})
         found = compare(self.clients, self.pipeline, live)
         assert found.clean, str(found)
         assert self.dead_letters() == 0
