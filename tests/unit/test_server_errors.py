@@ -1,5 +1,6 @@
 """Errors of the servers in pg2es' words: by type and code, and by text only where a server tells nothing else."""
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from pg2es.core.errors import (
     TooSlow,
     UnreadableRow,
 )
+from stack.config import CHECKOUT
 
 LOGIN = 'connection failed: connection to server at "db", port 5432 failed: FATAL:  '
 
@@ -107,6 +109,19 @@ def test_kafka(code: int, expected: type[Pg2esError], sentence: str) -> None:
     assert str(raised.value).startswith("Kafka: listing topics failed: ")
 
 
+def test_what_kafka_calls_retriable_is_tried_again() -> None:
+    jars = (
+        next((CHECKOUT / "stack/target/kafka/libs").glob(f"{name}-*.jar")) for name in ("kafka-clients", "slf4j-api")
+    )
+    command = ["java", "-classpath", ":".join(map(str, jars)), str(CHECKOUT / "tests/unit/data/Retriable.java")]
+    codes = {int(code) for code in subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True).split()}
+    known = codes & {code for code in vars(KafkaError).values() if isinstance(code, int)}
+    assert len(known) > 20
+    for code in known:
+        with pytest.raises(KafkaUnavailable), translate_kafka("listing topics"):
+            raise KafkaException(KafkaError(code))
+
+
 @pytest.mark.parametrize("make", [KafkaAccess.admin, KafkaAccess.producer, lambda access: access.consumer("group")])
 def test_a_misspelt_property_of_kafka(make: Callable[[KafkaAccess], object]) -> None:
     with pytest.raises(KafkaRefused, match=r'"security\.protokoll".* Check kafka\.properties of platform\.yaml'):
@@ -115,7 +130,15 @@ def test_a_misspelt_property_of_kafka(make: Callable[[KafkaAccess], object]) -> 
 
 def test_a_partition_without_a_leader_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a moment after its topic was made."""
-    failures = [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._AUTHENTICATION]
+    passing = (
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+    )
+    failures = [*passing, KafkaError._AUTHENTICATION]
 
     def list_offsets(_: object) -> None:
         raise KafkaException(KafkaError(failures.pop(0)))

@@ -24,7 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in __al
     OffsetSpec,
     ResourceType,
 )
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+from tenacity import RetryCallState, Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_fixed
 
 from pg2es.core.errors import AccessDenied, KafkaRefused, KafkaUnavailable, Pg2esError
 
@@ -32,6 +32,8 @@ TIMEOUT_S = 30
 
 LEADER_S = 30
 """How long a partition may be without a leader."""
+LOOK_S = 0.1
+"""Between two looks whether it has one."""
 
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
@@ -127,6 +129,8 @@ _BY_CODE: dict[int, tuple[type[Pg2esError], str]] = {
     ),
     **dict.fromkeys(
         (
+            # What Kafka's own client calls retriable.
+            KafkaError.INVALID_MSG,
             KafkaError.LEADER_NOT_AVAILABLE,
             KafkaError.NOT_LEADER_FOR_PARTITION,
             KafkaError.REQUEST_TIMED_OUT,
@@ -140,12 +144,24 @@ _BY_CODE: dict[int, tuple[type[Pg2esError], str]] = {
             KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
             KafkaError.NOT_CONTROLLER,
             KafkaError.REBALANCE_IN_PROGRESS,
+            KafkaError.CONCURRENT_TRANSACTIONS,
             KafkaError.KAFKA_STORAGE_ERROR,
+            KafkaError.FETCH_SESSION_ID_NOT_FOUND,
+            KafkaError.INVALID_FETCH_SESSION_EPOCH,
+            KafkaError.LISTENER_NOT_FOUND,
             KafkaError.UNKNOWN_LEADER_EPOCH,
             KafkaError.FENCED_LEADER_EPOCH,
+            KafkaError.OFFSET_NOT_AVAILABLE,
             KafkaError.PREFERRED_LEADER_NOT_AVAILABLE,
             KafkaError.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+            KafkaError.ELECTION_NOT_NEEDED,
+            KafkaError.UNSTABLE_OFFSET_COMMIT,
             KafkaError.THROTTLING_QUOTA_EXCEEDED,
+            KafkaError.UNKNOWN_TOPIC_ID,
+            KafkaError.INCONSISTENT_TOPIC_ID,
+            KafkaError.SHARE_SESSION_NOT_FOUND,
+            KafkaError.INVALID_SHARE_SESSION_EPOCH,
+            KafkaError.SHARE_SESSION_LIMIT_REACHED,
             KafkaError.UNKNOWN,
         ),
         (KafkaUnavailable, "It is tried again."),
@@ -156,7 +172,11 @@ _LEADERLESS = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
 )
+"""What is answered while a partition gets its leader, or another one, and not every broker has heard of it."""
 _UNAVAILABLE: tuple[type[Pg2esError], str] = (
     KafkaUnavailable,
     "Are the brokers up? If so, is security.protocol in kafka.properties of platform.yaml theirs?",
@@ -194,7 +214,7 @@ def read_cluster_id(admin: Admin) -> str:
 
 
 def ensure_topics(admin: Admin, topics: dict[str, int], replication_factor: int, retention_ms: int) -> list[str]:
-    """Create the topics (name → partitions) that are missing and return their names."""
+    """Create the topics (name → partitions) that are missing, and return their names once they can be used."""
     with admin.asking("creating topics"):
         config = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
         missing = set(topics) - set(admin.list_topics(timeout=TIMEOUT_S).topics)
@@ -213,7 +233,27 @@ def ensure_topics(admin: Admin, topics: dict[str, int], replication_factor: int,
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
                     raise
+        _await_leaders(admin, missing)
         return created
+
+
+def _await_leaders(admin: Admin, topics: Iterable[str]) -> None:
+    """Wait until every partition has a leader: brokers hear of a topic after the one who answered that it is made."""
+
+    def leaderless() -> list[str]:
+        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        return [t for t in topics if t not in known or any(p.leader < 0 for p in known[t].partitions.values())]
+
+    def give_up(state: RetryCallState) -> None:
+        names = ", ".join(sorted(state.outcome.result())) if state.outcome else ""
+        raise KafkaUnavailable(f"Kafka: new topics have no leaders after {LEADER_S} s: {names}. Are all brokers up?")
+
+    Retrying(
+        retry=retry_if_result(bool),
+        wait=wait_fixed(LOOK_S),
+        stop=stop_after_delay(LEADER_S),
+        retry_error_callback=give_up,
+    )(leaderless)
 
 
 @dataclass(frozen=True)
@@ -325,7 +365,7 @@ def _list_offsets(admin: Admin, topics: list[str], spec: OffsetSpec) -> dict[Par
         partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
         for attempt in Retrying(
             retry=retry_if_exception(_has_no_leader),
-            wait=wait_fixed(0.1),
+            wait=wait_fixed(LOOK_S),
             stop=stop_after_delay(LEADER_S),
             reraise=True,
         ):
