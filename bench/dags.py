@@ -1,5 +1,6 @@
 """How long Airflow takes to read all DAG files of an installation with many pipelines."""
 
+import json
 import os
 import statistics
 import subprocess
@@ -15,40 +16,78 @@ PIPELINES = 100
 ROUNDS = 3
 
 # Airflow reads each file in a process of its own, forked from one that has imported Airflow.
-_PARSE = f"""
-import os, time
+_PARSE = """
+import json, os, sys, time
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 started = time.perf_counter()
-dags = 0
-for name in sorted(os.listdir({str(CHECKOUT / "dags")!r})):
+tasks = {}
+for name in sorted(name for name in os.listdir(sys.argv[1]) if name.endswith(".py")):
     reading, writing = os.pipe()
     if os.fork() == 0:
-        bag = DagBag(os.path.join({str(CHECKOUT / "dags")!r}, name), collect_dags=False)
+        bag = DagBag(os.path.join(sys.argv[1], name), collect_dags=False)
         bag.collect_dags()
         assert not bag.import_errors, bag.import_errors
-        os.write(writing, str(len(bag.dags)).encode())
+        with os.fdopen(writing, "w") as answer:
+            json.dump([len(dag.tasks) for dag in bag.dags.values()], answer)
         os._exit(0)
     os.close(writing)
-    dags += int(os.read(reading, 10))
+    with os.fdopen(reading) as answer:
+        tasks[name] = json.load(answer)
     os.wait()
-print("\\n", dags, time.perf_counter() - started)
+print("\\n" + json.dumps([time.perf_counter() - started, tasks]))
 """
+
+_PLAIN = """
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG, chain
+for number, tasks in enumerate({tasks}):
+    with DAG(f"{name}_{{number}}", schedule=None) as dag:
+        chain(*(PythonOperator(task_id=f"task_{{task}}", python_callable=print) for task in range(tasks)))
+    globals()[dag.dag_id] = dag
+"""
+
+Tasks = dict[str, list[int]]
+"""File → for each of its DAGs the number of tasks."""
 
 
 def measure_dags() -> dict[str, Result]:
-    """Return the seconds in which the files of an installation with 100 pipelines are read, one after the other."""
-    with tempfile.TemporaryDirectory(prefix="pg2es-bench-") as folder:
-        write_project(Path(folder))
-        add_pipelines(Path(folder), PIPELINES - 1)
-        seconds = statistics.median(_time_parsing(folder) for _ in range(ROUNDS))
-    return {f"dag_parse_s_{PIPELINES}_pipelines": Result(round(seconds, 2), "s", 3, "lower")}
+    """Return the seconds in which the files of an installation with 100 pipelines are read, one after the other.
+
+    Beside it, how many times as long that is as reading as many DAGs of as many tasks that say nothing at all.
+    """
+    ours, plain = [], []
+    with tempfile.TemporaryDirectory(prefix="pg2es-bench-") as name:
+        folder = Path(name)
+        for part in ("project", "plain"):
+            (folder / part).mkdir()
+        write_project(folder / "project")
+        add_pipelines(folder / "project", PIPELINES - 1)
+        for _ in range(ROUNDS):
+            seconds, tasks = _parse(CHECKOUT / "dags", folder / "project")
+            if sum(map(len, tasks.values())) < 4 * PIPELINES:
+                raise RuntimeError(f"not every DAG was found: {tasks}")
+            ours.append(seconds)
+            for file, counts in tasks.items():
+                (folder / "plain" / file).write_text(_PLAIN.format(name=Path(file).stem, tasks=counts))
+            plain.append(_parse(folder / "plain", folder / "project")[0])
+    seconds = statistics.median(ours)
+    return {
+        f"dag_parse_s_{PIPELINES}_pipelines": Result(round(seconds, 2), "s", 3, "lower"),
+        f"dag_parse_vs_plain_{PIPELINES}_pipelines": Result(
+            round(seconds / statistics.median(plain), 2), "ratio", None, "lower"
+        ),
+    }
 
 
-def _time_parsing(folder: str) -> float:
-    environment = os.environ | {"PG2ES_CONFIG": folder, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'plugins'}"}
-    run = subprocess.run([sys.executable, "-c", _PARSE], env=environment, capture_output=True, text=True, check=True)
-    dags, seconds = run.stdout.split()[-2:]
-    if int(dags) < 4 * PIPELINES:
-        raise RuntimeError(f"only {dags} DAGs were found")
-    return float(seconds)
+def _parse(dags: Path, project: Path) -> tuple[float, Tasks]:
+    paths = f"{CHECKOUT / 'include'}:{CHECKOUT / 'plugins'}"
+    run = subprocess.run(
+        [sys.executable, "-c", _PARSE, str(dags)],
+        env=os.environ | {"PG2ES_CONFIG": str(project), "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, tasks = json.loads(run.stdout.splitlines()[-1])
+    return seconds, tasks

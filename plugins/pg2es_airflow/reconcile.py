@@ -1,8 +1,9 @@
 """Tasks of the reconcile DAG."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
@@ -10,6 +11,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from pg2es_airflow.assets import SOMETIMES, drifted, reconciled
 from pg2es_airflow.notes import write_run_note
 from pg2es_airflow.project import of_pipeline
+
+if TYPE_CHECKING:
+    from pg2es.core.drift import Reconciliation
 
 RUNS_VARIABLE = "PG2ES_RUNS"
 
@@ -29,7 +33,7 @@ def compare(
     nothing to compare.
     """
     from pg2es.core.drift import Deep
-    from pg2es.services.drift import reconcile, write_drift
+    from pg2es.services.drift import reconcile
     from pg2es.services.generations import list_generations
 
     servers, model = of_pipeline(pipeline)
@@ -42,15 +46,28 @@ def compare(
     found: dict[str, Any] = {"outcome": done.outcome.value, **done.counts}
     events = get_current_context()["outlet_events"]
     if done.found.drifted:
-        file = run_folder() / "drift.csv"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w", encoding="utf-8") as stream:  # type: ignore[no-untyped-call]  # not typed in Airflow
-            write_drift(stream, done)
-        text += f" All ids: {file.path if file.protocol == 'file' else file}"
+        text += f" {_list_all(done)}"
         events[SOMETIMES].add(drifted(pipeline), extra=found)
     write_run_note(text)
     events[reconciled(pipeline)].extra = found
     return {"outcome": done.outcome.value, "text": text}
+
+
+def _list_all(done: "Reconciliation") -> str:
+    """Write the list of what differed and say where it is, or why there is none: that makes no comparison fail."""
+    from pg2es.services.drift import write_drift
+
+    file = run_folder() / "drift.csv"
+    place = file.path if file.protocol == "file" else file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w", encoding="utf-8") as stream:  # type: ignore[no-untyped-call]  # not typed in Airflow
+            write_drift(stream, done)
+    except OSError as error:
+        with suppress(OSError):
+            file.unlink()  # what there is of it
+        return f"The list of all ids, {place}, cannot be written: {error.strerror or error}."
+    return f"All ids: {place}"
 
 
 def check(result: dict[str, Any]) -> None:

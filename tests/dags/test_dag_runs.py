@@ -16,6 +16,7 @@ from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from tests import oracle
 from tests.dags.conftest import read_dags
+from tests.full_disk import full_disk
 from tests.support import CHECKOUT, Database, ProjectFolder, wait_for_state
 
 if TYPE_CHECKING:
@@ -164,6 +165,16 @@ def test_reconcile(
     assert clients.elasticsearch.exists(index=pipeline.alias, id="7")
     file = tmp_path / "reconcile_notes" / repaired.run_id / "drift.csv"
     assert file.read_text(encoding="utf-8").splitlines() == ["kind,id,differs", "missing,7,False"]
+
+    clients.elasticsearch.delete(index=pipeline.alias, id="8", refresh=True)
+    with full_disk(tmp_path / "full") as disk:
+        monkeypatch.setenv("PG2ES_RUNS", str(disk))
+        full = dags["reconcile_notes"].test(run_conf={"repair": True})
+        assert full.state == "success"
+        assert not [*disk.rglob("drift.csv")]
+    assert clients.elasticsearch.exists(index=pipeline.alias, id="8")
+    task = full.get_task_instance("reconcile")
+    assert "drift.csv, cannot be written: No space left on device." in task.xcom_pull(task_ids="reconcile")["text"]
 
 
 def test_rejected_documents_fail_the_run_at_its_end(

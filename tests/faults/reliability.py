@@ -34,6 +34,7 @@ ELSEWHERE = {
     "an Elasticsearch of two nodes loses the one with the primary shard": "faults/test_primary_shard_lost.py",
     "an index is restored from a snapshot": "integration/test_restored_index.py",
     "two jobs of any kind at once": "integration/test_pairs_of_jobs.py",
+    "the disk of a task, or of who runs the command, is full": "integration/test_full_disk.py",
 }
 """What is no cell, and the test that shows it."""
 TAIL = """

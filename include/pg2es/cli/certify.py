@@ -5,6 +5,7 @@ from pathlib import Path
 import orjson
 from rich.text import Text
 
+from pg2es.adapters.files import make_folder, write_file
 from pg2es.cli.console import err, out
 from pg2es.core.config import Project
 from pg2es.services.clients import Clients
@@ -14,12 +15,12 @@ from pg2es.services.drift import certify
 def write_certificate(project: Project, name: str, folder: Path) -> bool:
     """Compare a pipeline with PostgreSQL, write what was found as Markdown and JSON, return whether both are equal."""
     pipeline = project.pipeline(name)
-    folder.mkdir(parents=True, exist_ok=True)  # before the work of minutes
+    make_folder(folder)  # before the work of minutes
     with err.status(f"Comparing {pipeline.alias} with PostgreSQL …"):
         made = certify(Clients(project), pipeline)
     page, data = (folder / f"{made.name}.{ending}" for ending in ("md", "json"))
-    page.write_text(made.to_markdown(), encoding="utf-8")
-    data.write_bytes(orjson.dumps(made.to_json(), option=orjson.OPT_INDENT_2))
+    write_file(page, made.to_markdown())
+    write_file(data, orjson.dumps(made.to_json(), option=orjson.OPT_INDENT_2))
     out.print(Text(made.verdict))
     out.print(Text(f"Wrote {page} and {data}."))
     return made.found.clean

@@ -1,9 +1,11 @@
 """`pg2es reconcile`: compare by digests, repair, report."""
 
+from io import StringIO
 from pathlib import Path
 
 from rich.text import Text
 
+from pg2es.adapters.files import write_file
 from pg2es.cli.console import err, out
 from pg2es.cli.verify import show
 from pg2es.core.config import Project
@@ -30,9 +32,9 @@ def run(
         )
     _show(done)
     if csv:
-        csv.parent.mkdir(parents=True, exist_ok=True)
-        with csv.open("w", encoding="utf-8") as file:
-            write_drift(file, done)
+        text = StringIO()
+        write_drift(text, done)
+        write_file(csv, text.getvalue())
         out.print(Text(f"Wrote {csv}."))
     return done.outcome.is_good
 

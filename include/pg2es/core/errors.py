@@ -126,6 +126,10 @@ class ConfigError(PermanentError):
         super().__init__(f"{where}: {problem}".encode(errors="backslashreplace").decode())
 
 
+class NotWritten(PermanentError):
+    """A file could not be written: a full disk, a folder of somebody else's."""
+
+
 class AccessDenied(PermanentError):
     """Wrong user or password, or a right that is missing."""
 

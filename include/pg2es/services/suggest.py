@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from pg2es.adapters.files import write_file
 from pg2es.adapters.postgres import Session, read_table
 from pg2es.core.config import Project
 from pg2es.core.errors import CatalogError, ConfigError
@@ -29,7 +30,7 @@ def suggest(clients: Clients, source_name: str, table_name: str, *, name: str | 
     """Write a pipeline file and a mapping for a table.
 
     Raises ConfigError when a file is there already (unless `force`), the name is none, or the source is unknown;
-    CatalogError when there is no such table, or no key.
+    CatalogError when there is no such table, or no key; NotWritten when one of the files cannot be written.
     """
     project = clients.project
     source = project.source(source_name)
@@ -49,8 +50,8 @@ def suggest(clients: Clients, source_name: str, table_name: str, *, name: str | 
                 statements.COLUMN_TYPES, [quote_table(table_name)]
             )
         ]
-    _write(written.mapping, json.dumps(suggest_mapping(columns), indent=2, ensure_ascii=False) + "\n")
-    _write(written.pipeline, _pipeline_text(source_name, table_name, key, columns))
+    write_file(written.mapping, json.dumps(suggest_mapping(columns), indent=2, ensure_ascii=False) + "\n")
+    write_file(written.pipeline, _pipeline_text(source_name, table_name, key, columns))
     return written
 
 
@@ -92,8 +93,3 @@ def _pipeline_text(source: str, table: str, key: tuple[str, ...] | None, columns
         comments += ["# In the mapping:", *notes]
     content = {"source": source, "table": table} | ({"key": list(key)} if key else {})
     return "\n".join(comments) + "\n" + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
