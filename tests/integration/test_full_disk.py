@@ -23,8 +23,9 @@ def test_what_was_found_is_said_and_no_file_is_half_there(compared: Compared, ru
     compared.pass_barrier()
     with full_disk(tmp_path / "disk", old="of yesterday") as disk:
         for command, option, place in (("certify", "--folder", disk), ("reconcile", "--csv", disk / "old")):
-            status, _, err = run(command, compared.pipeline.name, option, str(place))
+            status, out, err = run(command, compared.pipeline.name, option, str(place))
             assert status == 2
+            assert "equal" in out.lower()
             assert err.startswith(f"Error: {place}"), err
             assert FULL in err
         assert sorted(file.name for file in disk.iterdir()) == ["filler", "old"]

@@ -14,7 +14,7 @@ def write_file(file: Path, content: str | bytes) -> None:
         if file.exists() and not file.is_file():  # such as /dev/stdout
             file.write_bytes(whole)
         else:
-            _replace(file, whole)
+            _replace(file.resolve(), whole)  # a link stays one
     except OSError as error:
         raise NotWritten(f"{file} cannot be written: {error.strerror}.") from error
 

@@ -18,9 +18,9 @@ def write_certificate(project: Project, name: str, folder: Path) -> bool:
     make_folder(folder)  # before the work of minutes
     with err.status(f"Comparing {pipeline.alias} with PostgreSQL …"):
         made = certify(Clients(project), pipeline)
+    out.print(Text(made.verdict))  # before a file that may not find room
     page, data = (folder / f"{made.name}.{ending}" for ending in ("md", "json"))
     write_file(page, made.to_markdown())
     write_file(data, orjson.dumps(made.to_json(), option=orjson.OPT_INDENT_2))
-    out.print(Text(made.verdict))
     out.print(Text(f"Wrote {page} and {data}."))
     return made.found.clean
