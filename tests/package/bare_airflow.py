@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from stack.config import HOST
 from stack.ports import free_port
-from tests.support import CHECKOUT
+from tests import oracle
+from tests.support import CHECKOUT, ProjectFolder
 
 UV = CHECKOUT / ".venv" / "bin" / "uv"
 PACKAGED = ("include/pg2es", "plugins/pg2es_airflow", "pyproject.toml", "requirements.in", "README.md", "LICENSE")
@@ -46,6 +48,13 @@ def install(folder: Path, *packages: str) -> Path:
     uv("pip", "install", "--quiet", "--python", str(python), *packages)
     uv("pip", "check", "--quiet", "--python", str(python))
     return python
+
+
+def check_equal(folder: ProjectFolder) -> None:
+    """Fail unless the index of pipeline `notes` is what the oracle reads from the table."""
+    clients = folder.clients()
+    pipeline = clients.project.pipeline("notes")
+    oracle.check(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
 
 
 def pins(folder: Path) -> tuple[str, str]:

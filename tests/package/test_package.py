@@ -10,13 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from stack.config import HOST, load_config
 from stack.redis import run_redis
-from tests import oracle
 from tests.integration.tls_servers import secured_servers, shared_files
-from tests.package.bare_airflow import BareAirflow, install, pins
+from tests.package.bare_airflow import BareAirflow, check_equal, install, pins
 from tests.support import Database, ProjectFolder
 
 OLDEST = ("apache-airflow==3.2.*", "fastapi<0.137")
@@ -42,13 +40,6 @@ def install_project(folder: ProjectFolder, home: Path, metadata: str, python: Pa
     """Return an Airflow, not yet running, that has a copy of a project's files."""
     shutil.copytree(folder.folder, home / "config")
     return BareAirflow.create(python, home, metadata, **variables)
-
-
-def check_equal(folder: ProjectFolder) -> None:
-    """Fail unless the index is what the oracle reads from the table."""
-    clients = folder.clients()
-    pipeline = clients.project.pipeline("notes")
-    oracle.check(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
 
 
 def check_lineage(heard: Path, folder: ProjectFolder) -> None:

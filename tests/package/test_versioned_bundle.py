@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pg2es.services.generations import require_live_generation
 from pg2es.services.waiting import wait_for
 from tests import oracle
-from tests.package.bare_airflow import DAG_FILE, BareAirflow, install, pins
+from tests.package.bare_airflow import DAG_FILE, BareAirflow, check_equal, install, pins
 from tests.support import ProjectFolder
 
 pytestmark = pytest.mark.long
@@ -86,6 +85,4 @@ def test_a_run_keeps_the_files_of_its_version(notes: ProjectFolder, wheel: Path,
             assert read_editions(notes) == {"first"}
             assert airflow.finish(DAG, "late") == "success"
             assert read_editions(notes) == {"second"}
-    clients = notes.clients()
-    pipeline = clients.project.pipeline("notes")
-    oracle.check(clients, pipeline, require_live_generation(clients.elasticsearch, pipeline))
+    check_equal(notes)

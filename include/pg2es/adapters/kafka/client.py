@@ -218,13 +218,11 @@ def ensure_topics(admin: Admin, topics: dict[str, int], replication_factor: int,
     with admin.asking("creating topics"):
         config = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
         missing = set(topics) - set(admin.list_topics(timeout=TIMEOUT_S).topics)
+        if not missing:
+            return []
         created = []
-        futures: dict[str, Future[None]] = (
-            admin.create_topics(
-                [NewTopic(name, topics[name], replication_factor, config=config) for name in sorted(missing)]
-            )
-            if missing
-            else {}
+        futures: dict[str, Future[None]] = admin.create_topics(
+            [NewTopic(name, topics[name], replication_factor, config=config) for name in sorted(missing)]
         )
         for name, future in futures.items():
             try:
